@@ -1,0 +1,35 @@
+# Two commands are all a newcomer needs: `make train` and `make test`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+EPOCHS ?= 20
+SEED   ?= 0
+
+.PHONY: train test lint types conformance fuzz clean
+
+# One stamp file for each set of extras, so that a second run installs nothing.
+$(VENV)/.installed-%: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing gradatim[$*] into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	@touch $@
+
+train: $(VENV)/.installed-all
+	@$(BIN)/gradatim train --epochs $(EPOCHS) --seed $(SEED)
+
+test: $(VENV)/.installed-test
+	@$(BIN)/python -m pytest tests --ignore=tests/conformance
+	@$(BIN)/python -m pytest --doctest-modules gradatim
+
+lint: $(VENV)/.installed-lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-lint $(VENV)/.installed-test
+	@$(BIN)/mypy
+
+conformance: $(VENV)/.installed-peers $(VENV)/.installed-test
+	@$(BIN)/python -m pytest tests/conformance
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

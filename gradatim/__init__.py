@@ -1,0 +1,109 @@
+"""Gradatim: deep learning, step by step. The public names, nothing else.
+
+Example:
+    >>> import gradatim as gd
+    >>> gd.ones(2) + 1
+    tensor([2., 2.])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from gradatim import autograd, ops, random
+from gradatim.autograd import (
+    enable_grad,
+    grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+    value_and_grad,
+)
+from gradatim.compile import compile
+from gradatim.engines import set_engine
+from gradatim.graph.dtypes import (
+    DType,
+    bfloat16,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    int8,
+    int16,
+    int32,
+    int64,
+    set_default_dtype,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from gradatim.graph.dtypes import bool_ as bool
+from gradatim.graph.dtypes import promote as promote_types
+from gradatim.graph.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    CaptureError,
+    CheckpointError,
+    DataError,
+    DeviceError,
+    DTypeError,
+    Error,
+    GradientError,
+    IndexOutOfRange,
+    MissingExtra,
+    NonFiniteError,
+    ShapeError,
+)
+from gradatim.ops.arguments import result_dtype as result_type
+from gradatim.printing import set_printoptions
+from gradatim.random import (
+    Generator,
+    default_generator,
+    fork_rng,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from gradatim.realize import detect_anomaly, eager, synchronize
+from gradatim.tensor import Device as device
+from gradatim.tensor import Size, Tensor
+
+__version__ = "0.1.0"
+
+half, float, double = float16, float32, float64
+short, int, long = int16, int32, int64
+inf, nan, pi, e = (
+    __import__("math").inf, __import__("math").nan, __import__("math").pi, __import__("math").e
+)  # fmt: skip
+newaxis = None
+dtype = DType
+
+globals().update(
+    {name: f for name, f in ops.FUNCTIONS.items() if name not in ops._NOT_TOP_LEVEL}
+)
+
+# Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
+_ROOMS = ("cli", "data", "nn", "optim", "train")
+_NAMES = {
+    "load": "gradatim.train.saved",
+    "save_model": "gradatim.train.saved",
+    "summary": "gradatim.train.summary",
+    "Trainer": "gradatim.train.trainer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"gradatim.{name}")
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'gradatim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS, *_NAMES})

@@ -1,0 +1,42 @@
+"""The commands and their options. Each command's work is in a module of its own, imported when asked
+for, so that `gradatim --help` is quick."""
+
+from __future__ import annotations
+
+import typer
+
+from gradatim.cli import data, evaluate, info, predict, summary, train
+
+app = typer.Typer(
+    help="Deep learning, step by step: train, use and look at neural networks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Add --debug to any command to see where an error comes from.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import gradatim
+
+        print(f"gradatim {gradatim.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def gradatim_(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Deep learning, step by step: train, use and look at neural networks."""
+
+
+app.command("train")(train.train)
+app.command("predict")(predict.predict)
+app.command("evaluate")(evaluate.evaluate)
+app.command("summary")(summary.summary)
+app.command("info")(info.info)
+app.add_typer(data.app, name="data")

@@ -1,0 +1,570 @@
+"""gd.compile: capture a whole training step as one Program, and replay it.
+
+At the first call the function runs once in *capture*: operations make Nodes as always, but nothing
+is computed, and every cell that is read or written is noted. What was written and what was returned
+are then the outputs of one Program, whose inputs are the cells, the arguments, the random draws and
+the Python numbers that may change. Later calls run that Program and put the results into the cells;
+the Python code does not run again.
+
+Guards decide whether a captured Program fits a call: shapes, dtypes, train or eval mode, the
+structure of the parameter groups. If none fits, the function is captured anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import warnings
+import weakref
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+import numpy as np
+
+from gradatim.engines import Executable, current_engine
+from gradatim.graph import primitives as p
+from gradatim.graph.errors import CaptureError
+from gradatim.graph.node import LIVE, Node, mode
+from gradatim.graph.program import Trace, trace
+from gradatim.realize import Cell, compute, executable_of, flush, line_of, state
+from gradatim.tensor import Tensor, _site, from_array, wrap
+
+ESCAPED = (
+    "this tensor was made inside a compiled step and has no value outside it: return it from the "
+    "step, or run the step without gd.compile"
+)
+MAX_CAPTURES = 64  # of one function; more means that it is captured at almost every call
+
+
+class CannotCapture(BaseException):
+    """The function looked at a value; not an Exception, so that user code does not catch it."""
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Capture:
+    """What is noted while a function runs in capture."""
+
+    def __init__(self) -> None:
+        self.start = _node_number()
+        self.outside: list[tuple[int, int]] = []  # ranges of node numbers made by outside()
+        self.cells: dict[Cell, Node] = {}  # read or written, with the content at entry
+        self.written: dict[Cell, None] = {}
+        self.created: list[weakref.ref[Cell]] = []
+        self.sources: dict[Node, Callable[[], Any]] = {}
+        self.effects: list[Callable[[], None]] = []
+        self.guards: list[tuple[Callable[[], Hashable], Hashable]] = []
+        self.grads: dict[int, tuple[Tensor, Tensor | None]] = {}
+        self.cleared: set[int] = set()
+
+    def _is_outer(self, node: Node) -> bool:
+        """Whether a computed Node's content lives on between calls."""
+        if node.buffer is None or node in self.sources:
+            return False
+        return node.number < self.start or any(a <= node.number < b for a, b in self.outside)
+
+    def note_read(self, cell: Cell) -> None:
+        if cell not in self.cells and self._is_outer(cell.node):
+            self.cells[cell] = cell.node
+
+    def note_write(self, cell: Cell) -> None:
+        if cell in self.cells:
+            self.written[cell] = None
+
+    def note_look(self, tensor: Tensor) -> None:
+        node = tensor._cell.node
+        if node.buffer is not None and tensor._cell not in self.written and (
+            node.number >= self.start and node not in self.sources
+        ):
+            return  # a constant that was made inside
+        site = line_of(_site())
+        raise CannotCapture(f"a tensor's value is looked at, at {site}")
+
+    def note_created(self, cell: Cell) -> None:
+        self.created.append(weakref.ref(cell))
+
+    def add_source(self, node: Node, read: Callable[[], Any]) -> None:
+        """`node`'s value is what `read()` gives at each replay."""
+        self.sources[node] = read
+
+    def note_grad(self, tensor: Tensor, cleared: bool) -> None:
+        """`.grad` of a tensor is about to be set."""
+        self.grads.setdefault(id(tensor), (tensor, tensor._grad))
+        if cleared:
+            self.cleared.add(id(tensor))
+
+    def gradient_of(self, tensor: Tensor) -> Tensor | None:
+        """The `.grad` that backward() adds to: one from before the call lives on, and so does one
+        that the step never clears."""
+        grad = tensor._grad
+        self.note_grad(tensor, cleared=False)
+        if grad is not None and grad._cell.escaped:
+            grad = None
+        if grad is None and id(tensor) not in self.cleared:
+            with outside():
+                grad = tensor._grad = from_array(
+                    np.zeros(tuple(tensor.shape), tensor.dtype.numpy), tensor.dtype
+                )
+            grad._read()
+        return grad
+
+
+def _node_number() -> int:
+    from gradatim.graph import node
+
+    return next(node._numbers)
+
+
+# --- what optimizers, modules and draws call ---------------------------------------------------------
+
+
+def capturing() -> bool:
+    """Whether a step is being captured now."""
+    return state.capture is not None
+
+
+def guard(read: Callable[[], Hashable]) -> None:
+    """In capture: the captured Program is only right while `read()` gives what it gives now."""
+    if state.capture is not None:
+        state.capture.guards.append((read, read()))
+
+
+def on_replay(effect: Callable[[], None]) -> None:
+    """In capture: call `effect` before each run of the Program, the first too."""
+    if state.capture is not None:
+        state.capture.effects.append(effect)
+
+
+def host_scalar(read: Callable[[], float], like: Tensor | None = None) -> Any:
+    """A number that lives in Python: in capture a 0-d tensor, read anew for each run."""
+    if state.capture is None:
+        return read()
+    from gradatim.graph.dtypes import get_default_dtype
+
+    dtype = like.dtype if like is not None else get_default_dtype()
+    node = p.value(np.asarray(0, dtype.numpy), (), dtype)
+    state.capture.add_source(node, lambda: np.asarray(read()).astype(dtype.numpy))
+    return wrap(node)
+
+
+@contextlib.contextmanager
+def outside() -> Iterator[None]:
+    """What is done inside is no part of the captured step: tensors made here are computed at once
+    and live on (an optimizer's state)."""
+    capture, state.capture = state.capture, None
+    start = _node_number()
+    made = state.cells
+    state.cells = []
+    try:
+        yield
+        flush()
+    finally:
+        state.capture = capture
+        state.cells = made + state.cells
+        if capture is not None:
+            capture.outside.append((start, _node_number()))
+
+
+# --- a captured Program ------------------------------------------------------------------------------
+
+
+class Step:
+    """One captured Program of a function: its inputs' origins and its outputs' destinations."""
+
+    def __init__(self, capture: Capture, arguments: list[Tensor], result: Any):
+        self.guards = capture.guards
+        self.effects = capture.effects
+        self.written = list(capture.written)
+        returned: list[Tensor] = []
+        self.result = _map_tensors(lambda tensor: _Slot(returned, tensor), result)
+        nodes = [cell.node for cell in self.written] + [t._read() for t in returned]
+        self.has_history = any(t.requires_grad for t in returned)
+        found = _trace_all(nodes)
+        origins = {node: ("cell", cell) for cell, node in capture.cells.items()}
+        origins |= {node: ("source", read) for node, read in capture.sources.items()}
+        origins |= {tensor._cell.node: ("argument", k) for k, tensor in enumerate(arguments)}
+        self.inputs: list[tuple[str, Any]] = []
+        for leaf in found.leaves:
+            if leaf in origins:
+                self.inputs.append(origins[leaf])
+            elif leaf.buffer is not None:
+                self.inputs.append(("constant", leaf.buffer))
+            else:
+                number = np.asarray(leaf.params[0]).astype(leaf.dtype.numpy)
+                self.inputs.append(("constant", number))
+        places = {cell: k for k, (kind, cell) in enumerate(self.inputs) if kind == "cell"}
+        replaces = tuple((k, places[c]) for k, c in enumerate(self.written) if c in places)
+        self.sites = [node.site for node in found.order]
+        self.position = {node: k for k, node in enumerate(found.outputs)}
+        self.slots = [self.position[node] for node in nodes]
+        self.outputs = len(found.outputs)
+        self.types = [(tuple(n.shape), n.dtype) for n in found.outputs]
+        self.executable: Executable = executable_of(found, replaces)
+
+    def fits(self) -> bool:
+        return all(read() == value for read, value in self.guards)
+
+    def run(self, arguments: list[Tensor]) -> Any:
+        """One step: effects, inputs, the Program, outputs into their cells."""
+        for effect in self.effects:
+            effect()
+        buffers = []
+        for kind, origin in self.inputs:
+            if kind == "cell":
+                if origin.node.buffer is None:
+                    compute([origin.node], [origin])
+                buffers.append(origin.node.buffer)
+            elif kind == "argument":
+                node = arguments[origin]._read()
+                if node.buffer is None:
+                    compute([node])
+                buffers.append(node.buffer)
+            elif kind == "source":
+                buffers.append(origin())
+            else:
+                buffers.append(origin)
+        into: list[Any] = [None] * self.outputs
+        contents = []
+        for cell, slot in zip(self.written, self.slots):
+            node = cell.node
+            contents.append((cell, node.buffer, node.shape, node.dtype, node.device))
+            into[slot] = self._free(cell)
+        done = False
+        try:
+            failure, results = self.executable(buffers, into)
+            if failure is not None:
+                from gradatim.realize import _as_exception
+
+                raise _as_exception(failure, self.sites)
+            done = True
+        finally:
+            for (cell, memory, shape, dtype, device), slot in zip(contents, self.slots):
+                self._put(cell, memory, results[slot] if done else memory, shape, dtype, device)
+        first = len(self.written)
+        made = [
+            wrap(p.value(results[slot], *self.types[slot])) for slot in self.slots[first:]
+        ]
+        return _fill_slots(self.result, made)
+
+    @staticmethod
+    def _free(cell: Cell) -> Any:
+        """The memory of a cell if nothing but the cell needs what is in it; takes its Node away."""
+        memory = cell.node.buffer
+        reference = weakref.ref(cell.node)
+        cell.variables = None
+        cell.node = None  # type: ignore[assignment]
+        if reference() is not None or cell.is_exposed or not memory.flags.writeable:
+            return None
+        return memory
+
+    @staticmethod
+    def _put(
+        cell: Cell, memory: Any, result: Any, shape: Any, dtype: Any, device: str
+    ) -> None:
+        if cell.is_exposed and result is not memory:
+            np.copyto(memory, result)
+            result = memory
+        cell.node = p.value(result, shape, dtype, device)
+        cell.version += 1
+        cell.written = False
+
+
+def _trace_all(nodes: list[Node]) -> Trace:
+    """The trace of a whole step; nothing is kept for a later backward()."""
+    found = trace(nodes)
+    count = len(nodes)
+    del found.outputs[count:]
+    numbers = found.key[-1][:count]
+    found.outputs = list(dict.fromkeys(found.outputs))
+    found.key = (*found.key[:-1], tuple(dict.fromkeys(numbers)), "step")
+    return found
+
+
+class _Slot:
+    """Where a returned tensor goes in the result."""
+
+    def __init__(self, returned: list[Tensor], tensor: Tensor):
+        self.place = len(returned)
+        returned.append(tensor)
+
+
+def _map_tensors(function: Callable[[Tensor], Any], tree: Any) -> Any:
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(_map_tensors(function, value) for value in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_map_tensors(function, value) for value in tree)
+    if isinstance(tree, dict):
+        return {key: _map_tensors(function, value) for key, value in tree.items()}
+    return tree
+
+
+def _fill_slots(tree: Any, made: list[Tensor]) -> Any:
+    if isinstance(tree, _Slot):
+        return made[tree.place]
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(_fill_slots(value, made) for value in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_fill_slots(value, made) for value in tree)
+    if isinstance(tree, dict):
+        return {key: _fill_slots(value, made) for key, value in tree.items()}
+    return tree
+
+
+# --- numbers given as arguments -------------------------------------------------------------------------
+
+
+class TracedFloat(float):
+    """A float argument in capture: arithmetic stays traceable, so that the next call's value is
+    used; looking at it (`if x > 1`) makes the captured Program good for this value alone."""
+
+    read: Callable[[], float]
+
+    def __new__(cls, value: float, read: Callable[[], float]) -> TracedFloat:
+        new = super().__new__(cls, value)
+        new.read = read
+        return new
+
+    def _combined(self, other: Any, function: Callable[[float, float], float]) -> Any:
+        if isinstance(other, Tensor):
+            return NotImplemented
+        read = self.read
+        get = other.read if isinstance(other, TracedFloat) else (lambda: other)
+        value = function(float.__float__(self), get())
+        return TracedFloat(value, lambda: function(read(), get()))
+
+    def _pin(self) -> float:
+        value = float.__float__(self)
+        read = self.read
+        guard(lambda: read() if state.capture is None else value)
+        return value
+
+
+def _arithmetic(name: str, function: Callable[[float, float], float]) -> None:
+    def call(self: TracedFloat, other: Any) -> Any:
+        return self._combined(other, function)
+
+    def swapped(self: TracedFloat, other: Any) -> Any:
+        return self._combined(other, lambda a, b: function(b, a))
+
+    setattr(TracedFloat, f"__{name}__", call)
+    setattr(TracedFloat, f"__r{name}__", swapped)
+
+
+_arithmetic("add", lambda a, b: a + b)
+_arithmetic("sub", lambda a, b: a - b)
+_arithmetic("mul", lambda a, b: a * b)
+_arithmetic("truediv", lambda a, b: a / b)
+_arithmetic("pow", lambda a, b: a**b)
+TracedFloat.__neg__ = lambda self: self._combined(0.0, lambda a, b: -a)  # type: ignore[method-assign]
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+
+    def _compare(self: TracedFloat, other: Any, _name: str = _name) -> Any:
+        if isinstance(other, Tensor):
+            return NotImplemented
+        return getattr(float, f"__{_name}__")(self._pin(), other)
+
+    setattr(TracedFloat, f"__{_name}__", _compare)
+for _name in ("bool", "int", "float", "hash", "repr", "str", "round", "trunc", "floor", "ceil"):
+
+    def _look(self: TracedFloat, *args: Any, _name: str = _name) -> Any:
+        return getattr(float, f"__{_name}__")(self._pin(), *args)
+
+    setattr(TracedFloat, f"__{_name}__", _look)
+
+
+# --- the decorator ----------------------------------------------------------------------------------------
+
+
+class Compiled:
+    """A function whose calls are captured and replayed. Made by `gd.compile`."""
+
+    def __init__(self, function: Callable[..., Any]):
+        self._function = function
+        self._steps: dict[Any, list[Step]] = {}
+        self._uncompiled: str | None = None  # why not, once that is known
+        if hasattr(function, "__name__"):
+            functools.update_wrapper(self, function)
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "_function" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self._function, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._uncompiled is not None or state.capture is not None or state.special:
+            return self._function(*args, **kwargs)
+        tensors: list[Tensor] = []
+        floats: list[float] = []
+        key = (
+            _signature((args, kwargs), tensors, floats),
+            mode.recording,
+            current_engine().name,
+        )
+        known = self._steps.setdefault(key, [])
+        with state.lock:
+            for step in known:
+                if step.fits():
+                    _FLOATS[:] = floats
+                    return step.run(tensors)
+            if len(known) >= MAX_CAPTURES:
+                return self._give_up(
+                    f"it was captured {MAX_CAPTURES} times for one kind of arguments, and a guard "
+                    f"failed each time", args, kwargs,
+                )  # fmt: skip
+            return self._capture(known, args, kwargs, tensors, floats)
+
+    def _capture(
+        self, known: list[Step], args: Any, kwargs: Any, tensors: list[Tensor], floats: list[float]
+    ) -> Any:
+        from gradatim.random import default_generator
+
+        flush()
+        _FLOATS[:] = floats
+        stand_ins: list[Tensor] = []
+        numbers = iter(range(len(floats)))
+
+        def open_(tree: Any) -> Any:
+            if isinstance(tree, Tensor):
+                stand_in = _stand_in(tree)
+                stand_ins.append(stand_in)
+                return stand_in
+            if type(tree) is float:
+                place = next(numbers)
+                return TracedFloat(tree, lambda: _FLOATS[place])
+            if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+                return type(tree)(*map(open_, tree))
+            if isinstance(tree, (list, tuple)):
+                return type(tree)(map(open_, tree))
+            if isinstance(tree, dict):
+                return {k: open_(v) for k, v in tree.items()}
+            return tree
+
+        random_state = default_generator.get_state()
+        inner_args, inner_kwargs = open_(args), open_(kwargs)
+        capture = state.capture = Capture()
+        reason = None
+        step = None
+        try:
+            result = self._function(*inner_args, **inner_kwargs)
+            step = Step(capture, stand_ins, result)
+        except CannotCapture as stop:
+            reason = stop.reason
+        finally:
+            state.capture = None
+            default_generator.set_state(random_state)
+            _undo(capture, failed=step is None)
+        if step is None:
+            return self._give_up(reason or "", args, kwargs)
+        if step.has_history:  # backward() comes after the call: then ordinary running is right
+            self._uncompiled = "its result is differentiated outside"
+            for tensor, grad in capture.grads.values():
+                tensor._grad = grad
+            return self._function(*args, **kwargs)
+        known.append(step)
+        return step.run(tensors)
+
+    def _give_up(self, reason: str, args: Any, kwargs: Any) -> Any:
+        self._uncompiled = reason
+        name = getattr(self._function, "__name__", type(self._function).__name__)
+        warnings.warn(f"{name} runs uncompiled: {reason}", stacklevel=4)
+        return self._function(*args, **kwargs)
+
+
+_FLOATS: list[float] = []  # the float arguments of the call that is running
+
+
+def _stand_in(tensor: Tensor) -> Tensor:
+    """What the function sees for an argument in capture."""
+    if tensor._base is None and not tensor._detached:
+        if tensor._cell.node.buffer is None:
+            compute([tensor._cell.node], [tensor._cell])
+        if tensor._requires_grad or tensor._cell.node.history:
+            return tensor
+    node = tensor._read()
+    if node.buffer is None:
+        compute([node])
+    new = Tensor.__new__(Tensor)
+    new._cell = Cell(p.value(node.buffer, node.shape, node.dtype, node.device))
+    new._cell.strides = tensor._strides() if not tensor.is_contiguous() else None
+    return new
+
+
+def _undo(capture: Capture, failed: bool) -> None:
+    """Put every cell back to what it held before the capture."""
+    for cell, node in capture.cells.items():
+        cell.node = node
+        cell.variables = None
+        cell.written = False
+    for reference in capture.created:
+        cell = reference()
+        if cell is not None and cell not in capture.cells:
+            cell.escaped = ESCAPED
+            cell.node = p.value(None, cell.node.shape, cell.node.dtype)
+    if failed:
+        for tensor, grad in capture.grads.values():
+            tensor._grad = grad
+
+
+def _signature(tree: Any, tensors: list[Tensor], floats: list[float]) -> Any:
+    """What of the arguments a captured Program depends on; gathers tensors and floats on the way."""
+    kind = type(tree)
+    if kind is float:
+        floats.append(tree)
+        return float
+    if kind is int or kind is str or kind is bool or tree is None:
+        return tree
+    if isinstance(tree, Tensor):
+        tensors.append(tree)
+        outer = id(tree) if tree._requires_grad else None
+        return tuple(tree.shape), tree.dtype, tree._strides(), tree.requires_grad, outer
+    if isinstance(tree, (list, tuple)):
+        return kind, *(_signature(value, tensors, floats) for value in tree)
+    if isinstance(tree, dict):
+        return kind, *((key, _signature(value, tensors, floats)) for key, value in tree.items())
+    try:
+        hash(tree)
+    except TypeError:
+        return id(tree)
+    return tree
+
+
+def compile(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Capture a step (forward, backward, update) as one native Program, and replay it.
+
+    Use it as a decorator on the function that does one training step. Parameters, optimizer state
+    and buffers are updated in place; random draws are drawn anew; Python floats among the arguments,
+    learning rates and step counts are inputs. Looking at a value inside (`item`, `print`, `if`)
+    makes the function run uncompiled, with one warning that names the line.
+
+    Args:
+        function: takes and gives tensors (nested in tuples, lists, dicts) and numbers.
+        options: those of `torch.compile` are accepted and have no effect.
+
+    Example:
+        >>> import gradatim as gd
+        >>> w = gd.zeros(2, requires_grad=True)
+        >>> @gd.compile
+        ... def step(x, rate):
+        ...     loss = ((w - x) ** 2).sum()
+        ...     (g,) = gd.autograd.grad(loss, [w])
+        ...     with gd.no_grad():
+        ...         w.sub_(rate * g)
+        ...     return loss.detach()
+        >>> [round(step(gd.ones(2), 0.25).item(), 3) for _ in range(3)]
+        [2.0, 0.5, 0.125]
+    """
+    if function is None:
+        return lambda f: Compiled(f)
+    if not callable(function):
+        raise CaptureError(f"gd.compile expects a function, got {type(function).__name__}")
+    return Compiled(function)
+
+
+__all__ = ["LIVE", "compile", "capturing", "guard", "host_scalar", "on_replay", "outside"]

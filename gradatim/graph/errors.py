@@ -1,0 +1,76 @@
+"""The errors a user can meet: one tree under `Error`.
+
+Each class is also a subclass of the builtin exception that PyTorch raises for the same mistake, so
+that `except RuntimeError` in a script written for PyTorch keeps catching what it caught.
+
+A message is one line: what was given, what was expected, where, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class Error(Exception):
+    """The root of every error Gradatim raises on purpose."""
+
+
+class ShapeError(Error, RuntimeError):
+    """Sizes that do not fit together."""
+
+
+class DTypeError(Error, RuntimeError):
+    """A dtype that an operation does not take."""
+
+
+class ArgumentError(Error, ValueError):
+    """An argument outside the values it may take."""
+
+
+class ArgumentTypeError(Error, TypeError):
+    """An argument of a type that a function does not take."""
+
+
+class IndexOutOfRange(Error, IndexError):
+    """An index, or a dimension, outside its range."""
+
+
+class DivisionByZero(Error, RuntimeError):
+    """An integer divided by zero (PyTorch raises a RuntimeError for it)."""
+
+
+class GradientError(Error, RuntimeError):
+    """A gradient that was asked for and cannot be had."""
+
+
+class CaptureError(Error, RuntimeError):
+    """A value used outside the compiled step that made it."""
+
+
+class DeviceError(Error, RuntimeError):
+    """A device that is not there, or two devices in one operation."""
+
+
+class NonFiniteError(Error, RuntimeError):
+    """A NaN or an infinity where training needs a finite number."""
+
+
+class DataError(Error, ValueError):
+    """Data that cannot be read or cannot be learned from."""
+
+
+class DataNotFound(DataError, FileNotFoundError):
+    """A data file that is not there."""
+
+
+class CheckpointError(Error, RuntimeError):
+    """A model or checkpoint file that is damaged, foreign, newer, or does not fit the model."""
+
+
+class MissingExtra(Error, ImportError):
+    """A feature whose optional library is not installed."""
+
+
+def missing_extra(feature: str, library: str, extra: str) -> MissingExtra:
+    """The one line a user reads when `feature` needs a library that is not installed."""
+    return MissingExtra(
+        f"{feature} needs {library}, which is not installed: run  pip install 'gradatim[{extra}]'"
+    )

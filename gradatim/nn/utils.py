@@ -1,0 +1,110 @@
+"""Work on all parameters of a model at once: clipping gradients, and one long vector of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gradatim import ops
+from gradatim.autograd import no_grad
+from gradatim.graph.errors import ArgumentTypeError, NonFiniteError, ShapeError
+from gradatim.tensor import Tensor
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    if isinstance(parameters, Tensor):
+        parameters = [parameters]
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The norm of several tensors, as of one vector that holds them all.
+
+    Args:
+        tensors: one or several.
+        norm_type: the p of the p-norm; `inf` is the largest magnitude.
+        error_if_nonfinite: raise if the norm is NaN or infinite; this computes it at once.
+        foreach: accepted for PyTorch's sake; the compiler fuses anyway.
+    """
+    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    if not tensors:
+        return ops.tensor(0.0)
+    norm_type = float(norm_type)
+    with no_grad():
+        norms = [tensor.norm(norm_type) for tensor in tensors]
+        total = ops.stack(norms).norm(norm_type)
+    if error_if_nonfinite and not ops.isfinite(total):
+        raise NonFiniteError(
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, "
+            f"so it cannot be clipped. To scale the gradients by it anyway, set "
+            f"error_if_nonfinite=False"
+        )
+    return total
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scale all gradients by the same factor, so that their total norm is at most `max_norm`
+    (Pascanu et al., 2013). Smaller gradients stay as they are.
+
+    Returns:
+        The total norm before.
+
+    Example:
+        >>> import gradatim as gd
+        >>> w = gd.zeros(2, requires_grad=True)
+        >>> w.grad = gd.tensor([3.0, 4.0])
+        >>> gd.nn.utils.clip_grad_norm_([w], max_norm=1.0)
+        tensor(5.)
+        >>> w.grad
+        tensor([0.6000, 0.8000])
+    """
+    gradients = _gradients(parameters)
+    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    with no_grad():
+        factor = ops.clamp(max_norm / (total + 1e-6), max=1.0)
+        for gradient in gradients:
+            gradient.mul_(factor.to(gradient.dtype))
+    return total
+
+
+def clip_grad_value_(
+    parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
+) -> None:
+    """Cut each element of all gradients to ±`clip_value`."""
+    with no_grad():
+        for gradient in _gradients(parameters):
+            gradient.clamp_(-float(clip_value), float(clip_value))
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All parameters, one after the other, as one vector."""
+    return ops.cat([parameter.reshape(-1) for parameter in parameters])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """The reverse of `parameters_to_vector`: write the pieces of the vector to the parameters.
+
+    Raises:
+        ShapeError: for a vector with too few elements.
+    """
+    if not isinstance(vec, Tensor):
+        raise ArgumentTypeError(f"expected a Tensor, but got: {type(vec).__name__}")
+    start = 0
+    for parameter in parameters:
+        stop = start + parameter.numel()
+        if stop > vec.numel():
+            raise ShapeError(
+                f"the parameters have more elements than the vector, which has {vec.numel()}"
+            )
+        parameter.data = vec.detach()[start:stop].reshape(parameter.shape)
+        start = stop

@@ -1,0 +1,53 @@
+"""Functions on tensors, composed from primitives. Each file also hangs its functions on Tensor.
+
+`FUNCTIONS` is every public function by name; the package offers them as `gradatim.NAME`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import types
+from typing import Any
+
+_MODULES = (
+    "creation", "elementwise", "movement", "reduce", "linear", "einsum", "indexing", "scatter",
+    "sorting", "activations", "losses", "classification", "draws", "inplace",
+)  # fmt: skip
+
+FUNCTIONS: dict[str, Any] = {}
+
+# Functions that live in `nn.functional` alone, as in PyTorch.
+_NOT_TOP_LEVEL = {
+    "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "nll_loss", "cross_entropy",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div", "linear", "pad", "gelu",
+    "silu", "mish", "elu", "leaky_relu", "hardtanh", "relu6", "softplus", "logsigmoid", "glu",
+    "hardsigmoid", "hardswish", "softsign", "tanhshrink", "softmin",
+}  # fmt: skip
+
+
+def _gather() -> None:
+    import os
+
+    here = os.path.dirname(__file__)
+    found_all = sorted(n[:-3] for n in os.listdir(here) if n.endswith(".py") and n[0] != "_")
+    for name in [m for m in _MODULES if m in found_all and m != "inplace"] + [
+        m for m in found_all if m not in _MODULES and m not in ("arguments", "results")
+    ] + ["inplace"]:
+        module = importlib.import_module(f"gradatim.ops.{name}")
+        for key, found in vars(module).items():
+            if (
+                isinstance(found, types.FunctionType)
+                and not key.startswith("_")
+                and found.__module__ == module.__name__
+                or key in getattr(module, "__all__", ())
+            ):
+                FUNCTIONS.setdefault(key, found)
+
+
+_gather()
+globals().update(FUNCTIONS)
+importlib.import_module("gradatim.ops.inplace").install()
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"gradatim.ops has no function {name!r}")

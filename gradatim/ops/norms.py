@@ -1,0 +1,189 @@
+"""Norms: how long a vector is, and how far apart two are.
+
+The order `p` of a norm: Σ|x|^p to the power 1/p; 0 counts what is not zero, `inf` and `-inf` are the
+largest and the smallest |x|. The gradient of a norm at 0 is 0.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gradatim.graph import primitives as p
+from gradatim.graph.dtypes import as_dtype, bool_
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from gradatim.graph.node import Node, Shape
+from gradatim.ops.aliases import numpy_names
+from gradatim.ops.arguments import (
+    as_number,
+    as_tensor_operand,
+    is_number,
+    number_node,
+    wrap_dim,
+    wrap_dims,
+)
+from gradatim.ops.elementwise import named
+from gradatim.ops.moments import safe_sqrt
+from gradatim.ops.reduce import keep, widened
+from gradatim.tensor import Tensor, from_array, method
+
+
+def _norm(x: Node, order: float, axes: Shape) -> Node:
+    """The norm over `axes`, which disappear."""
+    if order == 2:
+        return safe_sqrt(p.sum_(p.mul(x, x), axes))
+    if order == 0:
+        return _count(x, axes)
+    size = p.abs_(x)
+    if order == 1:
+        return p.sum_(size, axes)
+    if math.isinf(order):
+        if any(x.shape[k] == 0 for k in axes):
+            raise ShapeError(
+                f"linalg.vector_norm cannot compute the {order} norm on an empty tensor because "
+                f"the operation does not have an identity"
+            )
+        return (p.max_ if order > 0 else p.min_)(size, axes)
+    return _root(p.sum_(_power(size, order), axes), order)
+
+
+def _count(x: Node, axes: Shape) -> Node:
+    """How many are not zero: a step function, whose gradient is 0."""
+    one, zero = number_node(1, x.dtype), number_node(0, x.dtype)
+    flat = p.sign(x) if x.history else zero
+    return p.sum_(p.select(p.cast(x, bool_), one, flat), axes)
+
+
+def _power(size: Node, order: float) -> Node:
+    exponent = number_node(order, size.dtype)
+    if not size.history or not 0 < order < 1:
+        return p.pow_(size, exponent)
+    zero = number_node(0, size.dtype)  # where the slope is infinite
+    at_zero = p.eq(size, zero)
+    moved = p.select(at_zero, number_node(1, size.dtype), size)
+    return p.select(at_zero, zero, p.pow_(moved, exponent))
+
+
+def _root(total: Node, order: float) -> Node:
+    exponent = number_node(1 / order, total.dtype)
+    if not total.history or order < 0:
+        return p.pow_(total, exponent)
+    zero = number_node(0, total.dtype)
+    at_zero = p.eq(total, zero)
+    moved = p.select(at_zero, number_node(1, total.dtype), total)
+    return p.select(at_zero, zero, p.pow_(moved, exponent))
+
+
+@numpy_names
+def linalg_vector_norm(
+    x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """The norm of order `ord` of all elements, or over `dim`.
+
+    Args:
+        x: floating, any shape.
+        ord: a number, `inf` or `-inf`.
+        dtype: what to compute in, and the dtype of the result.
+
+    Example:
+        >>> import gradatim as gd
+        >>> gd.linalg_vector_norm(gd.tensor([3.0, 4.0]))
+        tensor(5.)
+    """
+    if not is_number(ord):
+        raise ArgumentTypeError(
+            f"linalg_vector_norm: ord must be a number, got {type(ord).__name__}"
+        )
+    node = as_tensor_operand(x, "linalg_vector_norm")._read()
+    if not node.dtype.is_floating_point:
+        raise DTypeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{node.dtype.name}: cast it with .float()"
+        )
+    if dtype is not None:
+        node = p.cast(node, as_dtype(dtype))
+    axes = wrap_dims(dim, node.ndim)
+    reduced = p.cast(_norm(widened(node), float(as_number(ord)), axes), node.dtype)
+    return named(keep(reduced, node.shape, axes, keepdim), "LinalgVectorNorm")
+
+
+@method()
+@numpy_names
+def norm(
+    input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Tensor:
+    """The norm of all elements, or over `dim`.
+
+    Args:
+        p: the order, a number; "fro" is 2.
+
+    Example:
+        >>> import gradatim as gd
+        >>> gd.tensor([[3.0, 4.0], [6.0, 8.0]]).norm(dim=1)
+        tensor([ 5., 10.])
+    """
+    if isinstance(p, str):
+        if p != "fro":
+            raise ArgumentError(
+                f"norm: Order {p} not supported: p must be a number, float('inf') or 'fro'"
+            )
+        p = 2
+    result: Tensor = linalg_vector_norm(input, 2 if p is None else p, dim, keepdim, dtype=dtype)
+    return result
+
+
+@method()
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """The norm of `input - other`."""
+    result: Tensor = linalg_vector_norm(input - other, p)
+    result._op = "Dist"
+    return result
+
+
+@method()
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    """Each slice along `dim` scaled down until its norm is at most `maxnorm`."""
+    if input.ndim < 2:
+        raise ShapeError(
+            f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions"
+        )
+    axis = wrap_dim(dim, input.ndim)
+    others = tuple(k for k in range(input.ndim) if k != axis)
+    length = linalg_vector_norm(input, p, others, keepdim=True)
+    result: Tensor = input * (maxnorm / (length + 1e-7)).where(length > maxnorm, 1.0)
+    result._op = "Renorm"
+    return result
+
+
+# --- between many points -----------------------------------------------------------------------------
+
+
+def cdist(
+    x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None
+) -> Tensor:
+    """The distance of each row of `x1` (..., P, M) from each of `x2` (..., R, M): (..., P, R)."""
+    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise ShapeError(
+            f"cdist expects (..., P, M) and (..., R, M), got {list(x1.shape)} and {list(x2.shape)}"
+        )
+    result: Tensor = linalg_vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
+    result._op = "Cdist"
+    return result
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The distances between the rows of a matrix (N, M), each pair once: (N · (N - 1) / 2,)."""
+    if input.ndim != 2:
+        raise ShapeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
+    first, second = (from_array(k.astype(np.int64)) for k in np.triu_indices(len(input), 1))
+    rows = input._read()
+    difference = _rows(rows, first) - _rows(rows, second)
+    result: Tensor = linalg_vector_norm(difference, p, 1)
+    result._op = "Pdist"
+    return result
+
+
+def _rows(x: Node, places: Tensor) -> Tensor:
+    return named(p.gather(x, places._read()), "Index")

@@ -1,0 +1,205 @@
+"""The shape of an optimizer of this package: one pure function, and what it needs to be told.
+
+    rule       (param, grad, *slots, **numbers, **switches) -> (new param, *new slots)
+    slots      the tensors kept for each parameter, and whether the options at hand need them
+    counts     the plain numbers kept for each parameter, with their first values
+    numbers    the Python numbers of one step: learning rate, bias corrections
+    switches   the booleans that choose between formulas
+
+`RuleOptimizer.step` does the rest: it builds the new values of all parameters and slots as one
+graph and hands them to `commit`, which computes them, with everything else pending, as one
+Program.
+
+In a compiled step (`gd.compile`) the Python code of `step` runs once, and the Program many times.
+Three things keep it right: `_numbers_of` registers the counting and the numbers, which are read at
+each replay; slots are made outside the capture; and `_branches` is the guard, all that the choice
+of formulas depends on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from operator import getitem
+from typing import Any
+
+from gradatim import ops
+from gradatim.autograd import enable_grad, no_grad
+from gradatim.compile import capturing, guard, host_scalar, on_replay, outside
+from gradatim.optim.checkpoint import Group
+from gradatim.optim.optimizer import Optimizer
+from gradatim.realize import commit
+from gradatim.tensor import Tensor
+
+Scalar = float | Tensor
+"""A number of a step: a Python float, or in a compiled step a 0-d tensor read at each replay."""
+
+Entry = dict[str, Any]
+"""What an optimizer keeps for one parameter: its slots and counts, by name."""
+
+Writes = dict[int, tuple[Tensor, Tensor]]
+"""By the id of a tensor: the tensor, and the new value it will get."""
+
+
+class RuleOptimizer(Optimizer):
+    """An optimizer whose step is `rule`, applied to each parameter.
+
+    Maximizing (the option `maximize`) and decaying weights (`weight_decay`,
+    `decoupled_weight_decay`) are alike in all, and are done before `rule` is called.
+    """
+
+    # --- what an optimizer declares -------------------------------------------------------------
+
+    def slots(self, group: Group) -> dict[str, bool]:
+        """The tensors `rule` takes and returns, in its order: name, and whether it is in use."""
+        return {}
+
+    def first(self, slot: str, param: Tensor, group: Group) -> Tensor:
+        """The first value of a slot: zeros, where nothing else is said."""
+        return ops.zeros_like(param)
+
+    def numbers(self, group: Group, entry: Entry) -> dict[str, float]:
+        """The numbers `rule` takes, for the step at hand; may write the counts in `entry`."""
+        raise NotImplementedError
+
+    def switches(self, group: Group) -> dict[str, bool]:
+        """The booleans `rule` takes."""
+        return {}
+
+    def phase(self, entry: Entry) -> Hashable:
+        """Parameters of one group in an equal phase share the numbers of a step."""
+        return tuple(entry.get(name) for name in self.counts)
+
+    @staticmethod
+    def rule(param: Tensor, grad: Tensor, *slots: Tensor | None, **numbers: Any) -> tuple[Any, ...]:
+        """The update of one parameter: its new value, and the new value of each slot."""
+        raise NotImplementedError
+
+    # --- one step -------------------------------------------------------------------------------
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient, and compute everything that is pending.
+
+        Args:
+            closure: computes the loss anew, calls `backward`, and returns the loss.
+
+        Returns:
+            What `closure` returned.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        writes: Writes = {}
+        cohorts = []
+        with no_grad():
+            for group in self.param_groups:
+                for params in self._cohorts(group):
+                    cohorts.append(self._update(group, params, writes))
+            if writes:
+                commit(list(writes.values()))
+        if capturing():
+            guard(partial(self._branches, self.state, self.param_groups, cohorts))
+        return loss
+
+    def _cohorts(self, group: Group) -> Iterable[list[Tensor]]:
+        """The parameters that have a gradient, in lists that share the numbers of this step."""
+        cohorts: dict[Hashable, list[Tensor]] = {}
+        times_seen: Counter[int] = Counter()  # a parameter that is there twice is updated twice
+        for param in group["params"]:
+            if param.grad is not None:
+                phase = self.phase(self.state.get(param, {}))
+                key = (param.dtype, phase, times_seen[id(param)])
+                times_seen[id(param)] += 1
+                cohorts.setdefault(key, []).append(param)
+        return cohorts.values()
+
+    def _update(self, group: Group, params: list[Tensor], writes: Writes) -> list[Entry]:
+        """Add the new values of one cohort's parameters and slots to `writes`."""
+        slots = self.slots(group)
+        remembers = self.counts or any(slots.values())
+        entries = [self.state[param] if remembers else {} for param in params]
+        numbers = self._numbers_of(group, entries, like=params[0])
+        weight_decay, shrink = numbers.pop("weight_decay", None), numbers.pop("shrink", None)
+        switches = self.switches(group)
+        maximize = group.get("maximize", False)
+        for param, entry in zip(params, entries):
+            targets = (param, *self._slots_of(param, entry, slots, group))
+            value, *slot_values = (
+                writes[id(target)][1] if id(target) in writes else target for target in targets
+            )
+            grad = -param.grad if maximize else param.grad
+            if weight_decay is not None:
+                grad = grad + value * weight_decay
+            elif shrink is not None:
+                value = value * shrink
+            new_values = self.rule(value, grad, *slot_values, **numbers, **switches)
+            for target, new_value in zip(targets, new_values):
+                if target is not None:
+                    writes[id(target)] = target, new_value
+        return entries
+
+    def _slots_of(
+        self, param: Tensor, entry: Entry, slots: dict[str, bool], group: Group
+    ) -> list[Tensor | None]:
+        """The slots of `param` in `rule`'s order, None where not in use; made at the first step."""
+        for name, in_use in slots.items():
+            if in_use and entry.get(name) is None:
+                with outside():
+                    entry[name] = self.first(name, param, group)
+        return [entry[name] if in_use else None for name, in_use in slots.items()]
+
+    def _numbers_of(self, group: Group, entries: list[Entry], like: Tensor) -> dict[str, Any]:
+        """Count one step, and give its numbers; in a compiled step, at each replay again."""
+        if not capturing():
+            return self._advance(group, entries)
+        with outside():
+            numbers = self._advance(group, entries)
+        on_replay(lambda: numbers.update(self._advance(group, entries)))
+        return {name: host_scalar(partial(getitem, numbers, name), like) for name in numbers}
+
+    def _advance(self, group: Group, entries: list[Entry]) -> dict[str, float]:
+        entry = entries[0]
+        for name, first_value in self.counts.items():
+            entry.setdefault(name, first_value)
+        if "step" in self.counts:
+            entry["step"] += 1
+        numbers = self.numbers(group, entry)
+        for other in entries[1:]:
+            other.update({name: entry[name] for name in self.counts})
+        decay = _decay(group)
+        if decay == "coupled":
+            numbers["weight_decay"] = float(group["weight_decay"])
+        elif decay == "decoupled":
+            numbers["shrink"] = 1 - float(group["lr"]) * float(group["weight_decay"])
+        return numbers
+
+    def _branches(self, state: Any, groups: list[Group], cohorts: list[list[Entry]]) -> Hashable:
+        """Everything but values that `step` depends on: while it is equal, replays are right."""
+        return (
+            self.state is state and len(state),
+            self.param_groups is groups,
+            tuple(
+                (
+                    *map(id, group["params"]),
+                    group.get("maximize", False),
+                    _decay(group),
+                    *self.slots(group).values(),
+                    *self.switches(group).values(),
+                )
+                for group in self.param_groups
+            ),
+            all(len({self.phase(entry) for entry in entries}) == 1 for entries in cohorts),
+        )
+
+
+def _decay(group: Group) -> str | None:
+    """How weights decay in this group, if they do.
+
+    "coupled": a gradient of the L2 penalty. "decoupled": weights shrink on their own (Loshchilov &
+    Hutter 2019, *Decoupled weight decay regularization*, algorithm 2).
+    """
+    if not group.get("weight_decay"):
+        return None
+    return "decoupled" if group.get("decoupled_weight_decay") else "coupled"

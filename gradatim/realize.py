@@ -1,0 +1,425 @@
+"""When pending values are computed, and which together.
+
+Nothing is computed when an operation is called: it makes a Node. `compute` runs the Program of some
+pending Nodes. `flush` runs everything that a living tensor still waits for, as one Program: that is
+what an optimizer's step does, and a second write to a tensor whose first write is still pending.
+So a loop that never looks at a value still runs one Program a turn, the same one each time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradatim.engines import Executable, Failure, current_engine
+from gradatim.graph import primitives as p
+from gradatim.graph.dtypes import DType
+from gradatim.graph.errors import Error, NonFiniteError
+from gradatim.graph.node import LIVE, Node, mode
+from gradatim.graph.program import Trace, close, trace
+
+if TYPE_CHECKING:
+    from gradatim.compile import Capture
+    from gradatim.tensor import Tensor
+
+MAX_PENDING_NODES = 2_000
+MAX_PENDING_BYTES = 256 * 2**20  # of values held by pending nodes: draws, arrays handed in
+MAX_PROGRAMS = 4_096
+
+
+class Cell:
+    """The place that one or more tensors (a base and its views) name: its content changes.
+
+    Attributes:
+        node: the content now.
+        memory: the buffer that the last computed content lived in, to be overwritten by the next.
+        previous: a weak reference to the Node of that content: while it lives, `memory` is in use.
+        written: whether the content, still pending, was written over an earlier one.
+        version: counts the writes that backward() must know of.
+        strides: of the base, if it is not contiguous (memory handed in by `from_numpy`).
+        exposure: says whether somebody else sees the memory (see `is_exposed`).
+        variables: the leaf Node of each handle that requires a gradient, by its id.
+        escaped: why the content cannot be read (it belongs to a compiled step), or None.
+    """
+
+    memory: Any = None
+    previous: weakref.ref[Node] | None = None
+    written = False
+    version = 0
+    strides: tuple[int, ...] | None = None
+    exposure: Callable[[], Any] | None = None
+    variables: dict[int, Node] | None = None
+    escaped: str | None = None
+
+    def __init__(self, node: Node):
+        self.node = node
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether an array or a capsule outside shares the memory."""
+        if self.exposure is None:
+            return False
+        if self.exposure() is None:
+            self.exposure = None
+            return False
+        return True
+
+
+# --- keeping the number of pending nodes bounded ------------------------------------------------------
+
+
+class _Cut:
+    """Where in a loop to compute, so that each time the same Program results.
+
+    A loop that grows a chain (`s = f(s)`) has to be cut now and then. Cut at any place, the pieces
+    would differ. So, once too much is pending, one turn of the loop is watched: the site where the
+    fewest values are pending is the turn's seam, and every later cut is made there, after as many
+    turns as the first.
+    """
+
+    def __init__(self) -> None:
+        self.seam: Any = None
+        self.quota = MAX_PENDING_NODES
+        self.watched: dict[Any, tuple[int, int]] = {}  # site -> (pending values, node number)
+
+    def is_here(self, node: Node) -> bool:
+        """Whether to compute all but `node`, which has just been made."""
+        count = node.number - state.floor
+        site = node.site
+        if state.bytes > MAX_PENDING_BYTES and (self.seam is None or site == self.seam):
+            return True
+        if count < self.quota:
+            return False
+        if self.seam is not None:
+            if site == self.seam:
+                return True
+            if count < 2 * self.quota:
+                return False
+            self.__init__()  # the loop is over, or has changed  # type: ignore[misc]
+        if site in self.watched:
+            number = self.watched[site][1]
+            turn = node.number - number
+            least = min(pending for pending, _ in self.watched.values())
+            self.seam = next(s for s, (pending, _) in self.watched.items() if pending == least)
+            self.quota = max(turn, count // turn * turn)
+            self.watched = {}
+            return bool(site == self.seam)
+        self.watched[site] = (len(pending_cells()), node.number)
+        if len(self.watched) > MAX_PENDING_NODES:  # no loop
+            self.__init__()  # type: ignore[misc]
+            return True
+        return False
+
+
+class _State:
+    """What the process knows of pending work."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.cells: list[weakref.ref[Cell]] = []  # those that may be pending
+        self.programs: OrderedDict[Any, Executable] = OrderedDict()
+        self.compiled = 0  # programs made, ever
+        self.floor = 0  # the newest Node's number at the last flush
+        self.bytes = 0
+        self.eager = False
+        self.anomaly = False
+        self.exposed_read = False  # an operation just read memory that others share
+        self.special = False  # any of these three
+        self.capture: Capture | None = None
+        self.cut = _Cut()
+
+
+state = _State()
+
+
+def track(cell: Cell) -> None:
+    """Remember that a cell waits for its value."""
+    if state.capture is not None:
+        state.capture.note_created(cell)
+        return
+    if cell.node.number - state.floor >= state.cut.quota or state.bytes > MAX_PENDING_BYTES:
+        if state.cut.is_here(cell.node):
+            flush()
+    state.cells.append(weakref.ref(cell))
+
+
+def hold(nbytes: int) -> None:
+    """Count bytes of a value that pending nodes may hold."""
+    state.bytes += nbytes
+
+
+def pending_cells() -> list[Cell]:
+    """The living cells whose content is not computed yet, oldest first."""
+    cells = []
+    for reference in state.cells:
+        cell = reference()
+        if cell is not None and cell.node.buffer is None:
+            cells.append(cell)
+    state.cells = [weakref.ref(cell) for cell in cells]
+    return cells
+
+
+# --- computing ------------------------------------------------------------------------------------------
+
+
+def flush() -> None:
+    """Compute everything that a living tensor waits for, as one Program."""
+    if state.capture is not None:
+        return
+    with state.lock:
+        cells = pending_cells()
+        state.cells = []
+        if cells:
+            compute([cell.node for cell in cells], cells)
+        state.floor = _newest()
+        state.bytes = 0
+
+
+def _newest() -> int:
+    from gradatim.graph import node
+
+    return next(node._numbers)
+
+
+def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
+    """Run the Program of the pending `nodes`, in one go.
+
+    Args:
+        nodes: what to compute (those already computed are passed over).
+        cells: cells of these nodes; their memory is overwritten in place where nothing else
+            holds what it has.
+
+    Raises:
+        IndexOutOfRange, DivisionByZero ...: found while running, with the user's line; no cell's
+            memory has been written then.
+    """
+    with state.lock:
+        wanted = list(dict.fromkeys(node for node in nodes if node.buffer is None))
+        if not wanted:
+            return
+        for node in wanted:
+            _check(node)
+        found = trace(wanted)
+        executable, inputs, targets = _prepare(found, cells)
+        outputs = found.outputs
+        sites = [node.site for node in found.order]
+        del found
+        for node in outputs:  # let go of what the values were computed from, before asking
+            if node.history != LIVE:  # (below) whose memory is free
+                node.inputs = ()
+        into = [_free_memory(targets.get(k)) for k in range(len(outputs))]
+        failure, results = executable(inputs, into)
+        if failure is not None:
+            error = _as_exception(failure, sites)
+            _poison(outputs, cells, error)
+            raise error
+        for node, result in zip(outputs, results):
+            node.buffer = result
+
+
+def _prepare(
+    found: Trace, cells: Sequence[Cell]
+) -> tuple[Executable, list[Any], dict[int, Cell]]:
+    """The executable, its inputs, and the cell whose memory each output may take over."""
+    inputs = []
+    owners: dict[int, int] = {}  # id of a buffer -> which input it is
+    for k, leaf in enumerate(found.leaves):
+        buffer = leaf.buffer
+        if buffer is None:
+            buffer = np.asarray(leaf.params[0]).astype(leaf.dtype.numpy)
+        else:
+            owners[id(buffer)] = k
+        inputs.append(buffer)
+    targets: dict[int, Cell] = {}
+    replaces = []
+    if cells:
+        position = {node: k for k, node in enumerate(found.outputs)}
+        for cell in cells:
+            if cell.memory is not None and cell.node in position:
+                k = position[cell.node]
+                if k not in targets:
+                    targets[k] = cell
+                    if id(cell.memory) in owners:
+                        replaces.append((k, owners[id(cell.memory)]))
+    return executable_of(found, tuple(replaces)), inputs, targets
+
+
+def executable_of(found: Trace, replaces: tuple[tuple[int, int], ...]) -> Executable:
+    """The compiled Program of a trace: found by its key, or compiled now."""
+    engine = current_engine()
+    key = (engine.name, found.key, replaces)
+    executable = state.programs.get(key)
+    if executable is None:
+        recording, mode.recording = mode.recording, False
+        try:
+            executable = engine.compile(close(found, replaces), "cpu")
+        finally:
+            mode.recording = recording
+        state.programs[key] = executable
+        state.compiled += 1
+        if len(state.programs) > MAX_PROGRAMS:
+            state.programs.popitem(last=False)
+    return executable
+
+
+def _free_memory(cell: Cell | None) -> Any:
+    """The cell's old memory, if nothing else needs what is in it."""
+    if cell is None or cell.memory is None or cell.is_exposed:
+        return None
+    memory, previous = cell.memory, cell.previous
+    if previous is not None and previous() is not None:
+        return None
+    node = cell.node
+    if memory.shape != node.shape or memory.dtype != node.dtype.numpy:
+        return None
+    return memory if memory.flags.writeable else None
+
+
+def _as_exception(failure: Failure, sites: Sequence[Any]) -> Exception:
+    site = sites[failure.position] if failure.position is not None else None
+    where = f" (at {line_of(site)})" if site is not None else ""
+    return failure.error(failure.message + where)
+
+
+def line_of(site: tuple[Any, int] | None) -> str:
+    """`file.py:12` of a Node's site."""
+    if site is None or site[0] is None:
+        return "an unknown line"
+    code, offset = site
+    line = code.co_firstlineno
+    for start, stop, number in code.co_lines():
+        if start <= offset < stop and number is not None:
+            line = number
+    return f"{code.co_filename}:{line}"
+
+
+FAILED = p.Primitive("failed", "failed", differentiable=False)
+
+
+def _poison(outputs: Sequence[Node], cells: Sequence[Cell], error: Exception) -> None:
+    """After a failed run: what was written goes back to what it was, the rest repeats the error."""
+    for node in outputs:
+        node.primitive, node.meta, node.inputs = FAILED, error, ()
+    for cell in cells:
+        if cell.memory is not None and cell.node in outputs:
+            old = cell.previous() if cell.previous is not None else None
+            node = cell.node
+            cell.node = old or p.value(cell.memory, node.shape, node.dtype, node.device)
+            cell.variables = None
+
+
+def _check(node: Node) -> None:
+    if node.primitive is FAILED:
+        raise node.meta
+
+
+# --- what operations use -----------------------------------------------------------------------------------
+
+
+def value_of(node: Node) -> np.ndarray[Any, Any]:
+    """The computed value as an array (may share the buffer)."""
+    if node.buffer is None:
+        compute([node])
+    return current_engine().to_host(node.buffer)
+
+
+def drawn(shape: tuple[int, ...], dtype: DType, draw: Callable[[], np.ndarray[Any, Any]]) -> Tensor:
+    """A tensor of random numbers: `draw()` is called now, in program order, and again at each
+    replay of a compiled step.
+    """
+    from gradatim.tensor import wrap
+
+    array = np.ascontiguousarray(draw()).reshape(shape)
+    node = p.value(array, shape, dtype)
+    hold(array.nbytes)
+    if state.capture is not None:
+        state.capture.add_source(node, draw)
+    return wrap(node)
+
+
+def commit(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Make each second tensor the content of the first, in place and without history, and compute
+    everything pending as one Program: the end of a training step.
+    """
+    recording, mode.recording = mode.recording, False
+    try:
+        for target, new in pairs:
+            target._write(new._read(), fresh=True)
+    finally:
+        mode.recording = recording
+    flush()
+
+
+@contextlib.contextmanager
+def eager() -> Iterator[None]:
+    """Compute each operation at once, for debugging.
+
+    Example:
+        >>> import gradatim as gd
+        >>> with gd.eager():
+        ...     y = gd.ones(2) + 1
+        >>> y._read().buffer
+        array([2., 2.], dtype=float32)
+    """
+    before, state.eager = state.eager, True
+    state.special = True
+    try:
+        yield
+    finally:
+        state.eager = before
+        state.special = state.eager or state.anomaly or state.exposed_read
+
+
+@contextlib.contextmanager
+def detect_anomaly(mode: bool = True, check_nan: bool = True) -> Iterator[None]:
+    """Compute each operation at once, and raise at the first that makes a NaN or an infinity.
+
+    Raises:
+        NonFiniteError: naming the operation and the user's line.
+
+    Example:
+        >>> import gradatim as gd
+        >>> with gd.detect_anomaly():
+        ...     gd.zeros(1).log()
+        Traceback (most recent call last):
+            ...
+        gradatim.graph.errors.NonFiniteError: log gave -inf ...
+    """
+    before, state.anomaly = state.anomaly, mode and check_nan
+    state.special = True
+    try:
+        yield
+    finally:
+        state.anomaly = before
+        state.special = state.eager or state.anomaly or state.exposed_read
+
+
+def compute_now(node: Node) -> None:
+    """What `wrap` does to a new Node in the special modes."""
+    state.exposed_read = False
+    state.special = state.eager or state.anomaly
+    if node.buffer is None:
+        compute([node])
+    if state.anomaly and node.dtype.is_floating_point:
+        array = np.asarray(node.buffer)
+        with np.errstate(all="ignore"):
+            bad = array[~np.isfinite(array)]
+        if bad.size:
+            raise NonFiniteError(
+                f"{node.primitive.name} gave {bad.ravel()[0]} in a result of shape "
+                f"{list(node.shape)} (at {line_of(node.site)})"
+            )
+
+
+def synchronize() -> None:
+    """Compute everything pending and wait for it: put it before reading a clock."""
+    flush()
+
+
+__all__ = ["Cell", "Error", "commit", "compute", "drawn", "eager", "flush", "synchronize"]

@@ -1,0 +1,165 @@
+"""A job: a recipe carried out, from data to a finished run. What `gradatim train` does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradatim.engines import set_engine
+from gradatim.graph.errors import ArgumentError, DataError
+from gradatim.random import manual_seed
+from gradatim.train.architecture import mlp
+from gradatim.train.callbacks import EarlyStopping
+from gradatim.train.history import History
+from gradatim.train.predictor import Predictor
+from gradatim.train.problem import Problem, load_problem
+from gradatim.train.progress import Progress
+from gradatim.train.recipe import ACTIVATIONS, CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Recipe
+from gradatim.train.run import Run, next_free_folder
+from gradatim.train.trainer import Trainer
+
+
+@dataclass
+class Results:
+    """How a job went.
+
+    history: epoch by epoch
+    values:  the loss and metrics of the best model on the test rows (on the validation rows where no
+             test rows were set apart)
+    targets: what was to be predicted on those rows, and
+    answers: what the best model predicted: class indices, or values in the data's units
+    """
+
+    history: History
+    values: dict[str, float]
+    targets: np.ndarray
+    answers: np.ndarray
+
+
+class Job:
+    """A recipe with its data, and the model to be trained.
+
+    Data is read and everything is checked here, before anything is written.
+    """
+
+    def __init__(self, recipe: Recipe, problem: Problem) -> None:
+        self.recipe, self.problem = recipe, problem
+        recipe.complete(problem.defaults)
+        recipe.check()
+        _check_loss(recipe.loss, problem)
+        if recipe.engine is not None:
+            set_engine(recipe.engine)
+        manual_seed(recipe.seed)
+        sizes = [problem.inputs, *recipe.hidden, problem.outputs]
+        network = mlp(sizes, ACTIVATIONS[recipe.activation])
+        self.model = Predictor(network, problem.preprocessing, _answers(recipe.loss, problem))
+
+    @classmethod
+    def new(cls, recipe: Recipe) -> Job:
+        """A job that begins."""
+        recipe.check()
+        problem = load_problem(recipe)
+        if recipe.data is not None:
+            recipe.data = os.path.abspath(recipe.data)
+            recipe.checksum = checksum(recipe.data)
+        return cls(recipe, problem)
+
+    @classmethod
+    def of_run(cls, run: Run, changes: dict[str, Any]) -> Job:
+        """The job of a run that is to be continued.
+
+        changes: what may differ from before: epochs, learning_rate, data (where the file is now)
+        """
+        recipe = Recipe.from_config(run.config.get("recipe"), str(run.path / "config.json"))
+        for name, value in changes.items():
+            setattr(recipe, name, value)
+        recipe.check()
+        if recipe.data is not None:
+            if not os.path.exists(recipe.data):
+                raise DataError(
+                    f"the run {run.path} was trained on {recipe.data}, which is not there any more: "
+                    f"say where it is, gradatim train DATA --resume {run.path}"
+                )
+            if checksum(recipe.data) != recipe.checksum:
+                raise DataError(
+                    f"{recipe.data} is not what the run {run.path} was trained on: it has changed "
+                    "since; begin a new run"
+                )
+        return cls(recipe, load_problem(recipe))
+
+    def create_run(self, folder: str | os.PathLike | None = None) -> Run:
+        """The folder of a new run, by default the next number under `runs`."""
+        folder = folder or next_free_folder("runs", self.problem.name)
+        return Run.create(folder, {"recipe": self.recipe.to_config()})
+
+    def fit(
+        self, run: Run, resume: bool = False, progress: bool | Progress = True
+    ) -> Results:
+        """Train, evaluate the best model, and draw the pictures."""
+        recipe, problem = self.recipe, self.problem
+        stopping = [EarlyStopping(patience=recipe.patience)] if recipe.patience else []
+        trainer = Trainer(
+            self.model,
+            recipe.loss,
+            recipe.make_optimizer(self.model),
+            metrics=problem.metrics(),
+            callbacks=stopping if problem.validation else [],
+            monitor=self._monitor(),
+            run_dir=run,
+            progress=progress,
+        )
+        self.trainer = trainer
+        history = trainer.fit(
+            problem.tensors(problem.train, recipe.loss),
+            problem.tensors(problem.validation, recipe.loss),
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            shuffle=recipe.shuffle,
+            resume=resume,
+        )
+        part = problem.test or problem.validation or problem.train
+        trainer.restore_best()
+        values = trainer.evaluate(problem.tensors(part, recipe.loss))
+        targets, answers = self._compare(part)
+        return Results(history, values, targets, answers)
+
+    def _monitor(self) -> str:
+        """The deck's run is chosen by its accuracy; tables by the smoother validation loss."""
+        if self.problem.validation is None:
+            return "loss"
+        return "accuracy" if self.problem.test is None and self.problem.classes else "validation_loss"
+
+    def _compare(self, part: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """What was to be predicted, and what the model predicts."""
+        inputs, targets = part
+        outputs = self.trainer.predict(inputs).numpy()
+        if self.problem.classes:
+            return targets, outputs.argmax(axis=1)
+        restore = self.problem.preprocessing.inverse_target
+        return restore(targets), restore(outputs)
+
+
+def checksum(path: str | os.PathLike) -> str:
+    """SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_loss(loss: str, problem: Problem) -> None:
+    fitting = CLASSIFICATION_LOSSES if problem.classes else REGRESSION_LOSSES
+    if loss not in fitting:
+        kind = "classification" if problem.classes else "regression"
+        raise ArgumentError(
+            f"the loss {loss} does not fit {kind} of {', '.join(problem.targets)}: "
+            f"choose from {', '.join(fitting)}"
+        )
+
+
+def _answers(loss: str, problem: Problem) -> str:
+    if not problem.classes:
+        return "values"
+    return "one_hot" if loss == "mse" else "logits"

@@ -1,0 +1,213 @@
+"""A problem: data made ready for a network, and what suits it: the bundled MNIST, or a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradatim import ops
+from gradatim.data import TablePreprocessor, mnist, read_table, train_test_split
+from gradatim.data.targets import labelled_rows, target_names
+from gradatim.graph.errors import ArgumentError
+from gradatim.tensor import Tensor
+from gradatim.train.metrics import MAE, R2, RMSE, Accuracy, Metric
+from gradatim.train.recipe import Recipe
+
+Part = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass
+class Problem:
+    """Inputs and targets in parts, and the defaults that suit them.
+
+    name:          for the run's folder
+    train:         float32 inputs (rows, inputs); targets: int64 class indices (rows,), or float32
+                   values (rows, outputs)
+    validation:    looked at after each epoch, to choose the best; None where there are too few rows
+    test:          looked at once, at the end; None where none was set apart
+    preprocessing: how raw data becomes inputs, stored with the model
+    classes:       names in the order of the outputs; None for regression
+    targets:       names of the columns learned
+    scale:         what one unit of each output is in the data (regression)
+    rows:          what a row is called
+    defaults:      for what the recipe leaves open
+    notes:         what was done to the data that a person should know
+    """
+
+    name: str
+    train: Part
+    validation: Part | None
+    test: Part | None
+    preprocessing: TablePreprocessor
+    classes: list[Any] | None
+    targets: list[str]
+    scale: np.ndarray | None
+    rows: str
+    defaults: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def inputs(self) -> int:
+        return self.train[0].shape[1]
+
+    @property
+    def outputs(self) -> int:
+        return len(self.classes) if self.classes else self.train[1].shape[1]
+
+    def metrics(self) -> list[Metric]:
+        """What is worth knowing after each epoch."""
+        if self.classes:
+            return [Accuracy()]
+        return [MAE(self.scale), RMSE(self.scale), R2()]
+
+    def tensors(self, part: Part | None, loss: str) -> tuple[Tensor, Tensor] | None:
+        """A part as tensors, the targets as the loss takes them."""
+        if part is None:
+            return None
+        inputs, targets = (ops.tensor(array) for array in part)
+        if self.classes and loss == "mse":
+            targets = ops.one_hot(targets, len(self.classes)).float()
+        return inputs, targets
+
+
+def load_problem(recipe: Recipe) -> Problem:
+    """The data that a recipe names."""
+    return mnist_problem(recipe) if recipe.data is None else table_problem(recipe)
+
+
+def mnist_problem(recipe: Recipe) -> Problem:
+    """The deck's classifier: 60,000 digits to train on, 10,000 to look at after each epoch.
+
+    As in the deck, the test digits are those that choose the best epoch.
+    """
+    digits = mnist()
+    preprocessing = pixel_preprocessing(28, 28, list(range(10)))
+    return Problem(
+        name="mnist",
+        train=(_pixels(digits.train_images), digits.train_labels.astype(np.int64)),
+        validation=(_pixels(digits.test_images), digits.test_labels.astype(np.int64)),
+        test=None,
+        preprocessing=preprocessing,
+        classes=preprocessing.classes,
+        targets=["label"],
+        scale=None,
+        rows="images",
+        defaults={
+            "epochs": 20,
+            "batch_size": 1000,
+            "learning_rate": _learning_rate(recipe, recipe.loss or "mse"),
+            "optimizer": "sgd",
+            "loss": "mse",
+            "hidden": [1000, 500, 100],
+            "shuffle": False,
+            "patience": 0,
+        },
+    )
+
+
+def pixel_preprocessing(height: int, width: int, classes: list[int]) -> TablePreprocessor:
+    """What training on a table of `label, pixel0, pixel1, ...` learns, for pictures from elsewhere."""
+    pixels = [f"pixel{number}" for number in range(height * width)]
+    return TablePreprocessor.from_config(
+        {
+            "task": "classification",
+            "targets": [{"kind": "class target", "name": "label", "classes": classes}],
+            "columns": [
+                {"kind": "number", "name": name, "center": 0.0, "scale": 255.0, "fill": 0.0}
+                for name in pixels
+            ],
+            "ignored": [],
+            "image": [height, width],
+            "notes": [],
+        }
+    )
+
+
+def _pixels(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+
+
+VALIDATION_SHARE = 0.1
+"""Of the rows to train on, how many choose the best epoch instead ..."""
+
+FEWEST_VALIDATION_ROWS = 10
+"""... if it is at least so many."""
+
+
+def table_problem(recipe: Recipe) -> Problem:
+    """A table from a file, split in rows to train on, to validate on, and to test on."""
+    path = recipe.data
+    frame = read_table(path)
+    if not recipe.target:
+        raise ArgumentError(
+            f"which column of {path} should be learned? --target COLUMN; the last columns are "
+            f"{', '.join(frame.columns[-3:])}, the first {', '.join(frame.columns[:3])}"
+        )
+    names = target_names(recipe.target, frame, path)
+    count = int(labelled_rows(frame, names, path).sum())
+    train, test = _split(np.arange(count), 0.2 if recipe.test_size is None else recipe.test_size, recipe)
+    validation_rows = round(VALIDATION_SHARE * len(train))
+    enough = validation_rows >= FEWEST_VALIDATION_ROWS
+    train, validation = _split(train, validation_rows if enough else 0, recipe)
+
+    preprocessing = TablePreprocessor()
+    preprocessing.fit(frame, names, recipe.task, drop=recipe.drop, rows=train, source=path)
+    inputs, targets = preprocessing.transform(frame, source=path)
+    classes = preprocessing.classes
+    parts = [
+        None if rows is None else (inputs[rows], targets[rows]) for rows in (train, validation, test)
+    ]
+    return Problem(
+        Path(path).name.split(".")[0],
+        *parts,
+        preprocessing=preprocessing,
+        classes=classes,
+        targets=preprocessing.targets,
+        scale=None if classes else _unit(preprocessing),
+        rows="rows",
+        defaults={
+            "epochs": 200,
+            "batch_size": _batch_size(len(train)),
+            "learning_rate": _learning_rate(recipe, "cross_entropy"),
+            "optimizer": "adamw",
+            "weight_decay": 0.1 if recipe.optimizer in (None, "adamw") else 0.0,
+            "loss": "cross_entropy" if classes else "mse",
+            "hidden": [100],
+            "shuffle": True,
+            "patience": 20,
+            "test_size": 0.2,
+        },
+        notes=preprocessing.notes,
+    )
+
+
+def _split(
+    rows: np.ndarray, size: float | int, recipe: Recipe
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Some rows, and the others, which are None where none are wanted."""
+    if size == 0:
+        return rows, None
+    kept, apart = train_test_split(len(rows), size if size < 1 else int(size), recipe.seed)
+    return rows[kept], rows[apart]
+
+
+def _unit(preprocessing: TablePreprocessor) -> np.ndarray:
+    """What a difference of 1 in each output is in the table's units."""
+    zeros = np.zeros((1, preprocessing.out_features))
+    return (preprocessing.inverse_target(zeros + 1) - preprocessing.inverse_target(zeros))[0]
+
+
+def _batch_size(rows: int) -> int:
+    """32, and more from 6,400 rows on: about 200 batches an epoch, at most 512 rows each."""
+    return int(np.clip(2 ** round(np.log2(max(rows, 1) / 200)), 32, 512))
+
+
+def _learning_rate(recipe: Recipe, loss: str) -> float:
+    """Adam's usual rate. For SGD the deck's 1 goes with the mean squared error of one-hot targets,
+    whose gradients are small."""
+    if recipe.optimizer in ("adam", "adamw") or (recipe.optimizer is None and recipe.data):
+        return 1e-3
+    return 1.0 if loss == "mse" else 0.1

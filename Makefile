@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 EPOCHS ?= 20
 SEED   ?= 0
 
-.PHONY: train test lint types conformance fuzz clean
+.PHONY: train test lint types conformance clean
 
 # One stamp file for each set of extras, so that a second run installs nothing.
 $(VENV)/.installed-%: pyproject.toml

@@ -242,7 +242,10 @@ def _resolve(saved: Node) -> Node:
     current: Node = root.overwritten.node
     while current.overwritten is not None and current.overwritten != COUNTED:
         current = current.overwritten.node
-    return views.apply_path(p.stop_gradient(current), tuple(reversed(steps)))
+    now = views.apply_path(p.stop_gradient(current), tuple(reversed(steps)))
+    found = p.substitute(now, saved)
+    found.history = saved.history
+    return found
 
 
 # --- backward and grad --------------------------------------------------------------------------------
@@ -437,7 +440,9 @@ def value_and_grad(
             result = function(*arguments, **kwargs)
         value, aux = result if has_aux else (result, None)
         if not isinstance(value, Tensor) or value.numel() != 1:
-            got = f"shape {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            got = (
+                f"shape {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            )
             raise GradientError(f"grad expects the function to give one number, got {got}")
         found: dict[int, Tensor] = {}
         if value.requires_grad:
@@ -574,9 +579,7 @@ class Function:
         flowing = [
             k
             for k, out in enumerate(results)
-            if isinstance(out, Tensor)
-            and out.dtype.is_floating_point
-            and id(out) not in ctx._flat
+            if isinstance(out, Tensor) and out.dtype.is_floating_point and id(out) not in ctx._flat
         ]
         inputs = [a for a in args if isinstance(a, Tensor)]
         nodes = p.custom_gradient(
@@ -638,6 +641,8 @@ class GradFn:
         if self._node.primitive is p.VARIABLE:
             return "AccumulateGrad"
         op = self._op or self._node.primitive.name.title().replace("_", "")
+        if op in ("CopySlices", "CopyBackwards"):  # PyTorch's names of writes stand alone
+            return op
         name, _, overload = op.partition(":")
         return f"{name}Backward{overload or 0}"
 
@@ -711,9 +716,7 @@ def gradcheck(
             if not np.allclose(analytic[k], numeric, rtol=rtol, atol=atol, equal_nan=True):
                 if not raise_exception:
                     return False
-                worst = np.unravel_index(
-                    np.nanargmax(np.abs(analytic[k] - numeric)), numeric.shape
-                )
+                worst = np.unravel_index(np.nanargmax(np.abs(analytic[k] - numeric)), numeric.shape)
                 raise GradientError(
                     f"Jacobian mismatch for output {place} with respect to input {k}: at output "
                     f"element {worst[0]}, input element {worst[1]}, differences give "

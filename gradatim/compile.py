@@ -28,6 +28,7 @@ from gradatim.graph.node import LIVE, Node, mode
 from gradatim.graph.program import Trace, trace
 from gradatim.realize import Cell, compute, executable_of, flush, line_of, state
 from gradatim.tensor import Tensor, _site, from_array, wrap
+from gradatim.traced import TracedFloat
 
 ESCAPED = (
     "this tensor was made inside a compiled step and has no value outside it: return it from the "
@@ -75,8 +76,10 @@ class Capture:
 
     def note_look(self, tensor: Tensor) -> None:
         node = tensor._cell.node
-        if node.buffer is not None and tensor._cell not in self.written and (
-            node.number >= self.start and node not in self.sources
+        if (
+            node.buffer is not None
+            and tensor._cell not in self.written
+            and (node.number >= self.start and node not in self.sources)
         ):
             return  # a constant that was made inside
         site = line_of(_site())
@@ -243,9 +246,7 @@ class Step:
             for (cell, memory, shape, dtype, device), slot in zip(contents, self.slots):
                 self._put(cell, memory, results[slot] if done else memory, shape, dtype, device)
         first = len(self.written)
-        made = [
-            wrap(p.value(results[slot], *self.types[slot])) for slot in self.slots[first:]
-        ]
+        made = [wrap(p.value(results[slot], *self.types[slot])) for slot in self.slots[first:]]
         return _fill_slots(self.result, made)
 
     @staticmethod
@@ -260,9 +261,7 @@ class Step:
         return memory
 
     @staticmethod
-    def _put(
-        cell: Cell, memory: Any, result: Any, shape: Any, dtype: Any, device: str
-    ) -> None:
+    def _put(cell: Cell, memory: Any, result: Any, shape: Any, dtype: Any, device: str) -> None:
         if cell.is_exposed and result is not memory:
             np.copyto(memory, result)
             result = memory
@@ -314,68 +313,6 @@ def _fill_slots(tree: Any, made: list[Tensor]) -> Any:
     return tree
 
 
-# --- numbers given as arguments -------------------------------------------------------------------------
-
-
-class TracedFloat(float):
-    """A float argument in capture: arithmetic stays traceable, so that the next call's value is
-    used; looking at it (`if x > 1`) makes the captured Program good for this value alone."""
-
-    read: Callable[[], float]
-
-    def __new__(cls, value: float, read: Callable[[], float]) -> TracedFloat:
-        new = super().__new__(cls, value)
-        new.read = read
-        return new
-
-    def _combined(self, other: Any, function: Callable[[float, float], float]) -> Any:
-        if isinstance(other, Tensor):
-            return NotImplemented
-        read = self.read
-        get = other.read if isinstance(other, TracedFloat) else (lambda: other)
-        value = function(float.__float__(self), get())
-        return TracedFloat(value, lambda: function(read(), get()))
-
-    def _pin(self) -> float:
-        value = float.__float__(self)
-        read = self.read
-        guard(lambda: read() if state.capture is None else value)
-        return value
-
-
-def _arithmetic(name: str, function: Callable[[float, float], float]) -> None:
-    def call(self: TracedFloat, other: Any) -> Any:
-        return self._combined(other, function)
-
-    def swapped(self: TracedFloat, other: Any) -> Any:
-        return self._combined(other, lambda a, b: function(b, a))
-
-    setattr(TracedFloat, f"__{name}__", call)
-    setattr(TracedFloat, f"__r{name}__", swapped)
-
-
-_arithmetic("add", lambda a, b: a + b)
-_arithmetic("sub", lambda a, b: a - b)
-_arithmetic("mul", lambda a, b: a * b)
-_arithmetic("truediv", lambda a, b: a / b)
-_arithmetic("pow", lambda a, b: a**b)
-TracedFloat.__neg__ = lambda self: self._combined(0.0, lambda a, b: -a)  # type: ignore[method-assign]
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-
-    def _compare(self: TracedFloat, other: Any, _name: str = _name) -> Any:
-        if isinstance(other, Tensor):
-            return NotImplemented
-        return getattr(float, f"__{_name}__")(self._pin(), other)
-
-    setattr(TracedFloat, f"__{_name}__", _compare)
-for _name in ("bool", "int", "float", "hash", "repr", "str", "round", "trunc", "floor", "ceil"):
-
-    def _look(self: TracedFloat, *args: Any, _name: str = _name) -> Any:
-        return getattr(float, f"__{_name}__")(self._pin(), *args)
-
-    setattr(TracedFloat, f"__{_name}__", _look)
-
-
 # --- the decorator ----------------------------------------------------------------------------------------
 
 
@@ -409,9 +346,9 @@ class Compiled:
         )
         known = self._steps.setdefault(key, [])
         with state.lock:
+            _FLOATS[:] = floats
             for step in known:
                 if step.fits():
-                    _FLOATS[:] = floats
                     return step.run(tensors)
             if len(known) >= MAX_CAPTURES:
                 return self._give_up(
@@ -426,7 +363,6 @@ class Compiled:
         from gradatim.random import default_generator
 
         flush()
-        _FLOATS[:] = floats
         stand_ins: list[Tensor] = []
         numbers = iter(range(len(floats)))
 

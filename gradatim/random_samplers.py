@@ -303,7 +303,7 @@ def box_muller(units: Array) -> Array:
     numbers = _polar(u, angle)
     if units.dtype == np.float32:
         # Where the radius is large, float32 has few digits behind the point: round only once there.
-        far = np.nonzero(u < _FAR)
+        far = np.divmod(np.flatnonzero(u.reshape(-1) < _FAR), BLOCK // 2)
         exact = _polar(u[far].astype(np.float64), angle[far].astype(np.float64))
         numbers[far[0], :, far[1]] = exact
     return numbers.reshape(-1)

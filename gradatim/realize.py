@@ -21,16 +21,16 @@ from gradatim.engines import Executable, Failure, current_engine
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
 from gradatim.graph.errors import Error, NonFiniteError
-from gradatim.graph.node import LIVE, Node, mode
+from gradatim.graph.node import LIVE, Node, mode, topological
 from gradatim.graph.program import Trace, close, trace
 
 if TYPE_CHECKING:
     from gradatim.compile import Capture
     from gradatim.tensor import Tensor
 
-MAX_PENDING_NODES = 2_000
+MAX_PENDING = 2_000
 MAX_PENDING_BYTES = 256 * 2**20  # of values held by pending nodes: draws, arrays handed in
-MAX_PROGRAMS = 4_096
+MAX_PROGRAM_NODES = 1_000_000  # of all the Programs that are remembered
 
 
 class Cell:
@@ -84,35 +84,38 @@ class _Cut:
     """
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
         self.seam: Any = None
-        self.quota = MAX_PENDING_NODES
-        self.watched: dict[Any, tuple[int, int]] = {}  # site -> (pending values, node number)
+        self.turns = 0  # how often the seam is passed between two cuts
+        self.passed = 0
+        self.watched: dict[Any, int] = {}  # site -> pending values there
 
     def is_here(self, node: Node) -> bool:
-        """Whether to compute all but `node`, which has just been made."""
-        count = node.number - state.floor
+        """Whether to compute everything but `node`, which has just been made."""
         site = node.site
-        if state.bytes > MAX_PENDING_BYTES and (self.seam is None or site == self.seam):
-            return True
-        if count < self.quota:
-            return False
         if self.seam is not None:
             if site == self.seam:
-                return True
-            if count < 2 * self.quota:
+                if self.passed >= self.turns or state.bytes > MAX_PENDING_BYTES:
+                    return True
+                self.passed += 1
+            if state.made < 2 * MAX_PENDING:
                 return False
-            self.__init__()  # the loop is over, or has changed  # type: ignore[misc]
+            self.forget()  # the loop is over, or has changed
+        if state.made < MAX_PENDING and state.bytes <= MAX_PENDING_BYTES:
+            return False
         if site in self.watched:
-            number = self.watched[site][1]
-            turn = node.number - number
-            least = min(pending for pending, _ in self.watched.values())
-            self.seam = next(s for s, (pending, _) in self.watched.items() if pending == least)
-            self.quota = max(turn, count // turn * turn)
+            least = min(self.watched.values())
+            self.seam = next(s for s, pending in self.watched.items() if pending == least)
+            waiting = topological(cell.node for cell in pending_cells())
+            self.turns = sum(1 for n in waiting if n.buffer is None and n.site == self.seam)
             self.watched = {}
-            return bool(site == self.seam)
-        self.watched[site] = (len(pending_cells()), node.number)
-        if len(self.watched) > MAX_PENDING_NODES:  # no loop
-            self.__init__()  # type: ignore[misc]
+            self.passed = self.turns
+            return site == self.seam and self.is_here(node)
+        self.watched[site] = len(pending_cells())
+        if len(self.watched) > MAX_PENDING:  # no loop
+            self.forget()
             return True
         return False
 
@@ -123,10 +126,11 @@ class _State:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.cells: list[weakref.ref[Cell]] = []  # those that may be pending
-        self.programs: OrderedDict[Any, Executable] = OrderedDict()
+        self.programs: OrderedDict[Any, Executable] = OrderedDict()  # the longest known first
+        self.program_nodes = 0
         self.compiled = 0  # programs made, ever
-        self.floor = 0  # the newest Node's number at the last flush
-        self.bytes = 0
+        self.made = 0  # tensors made since the last flush
+        self.bytes = 0  # of values handed in since then
         self.eager = False
         self.anomaly = False
         self.exposed_read = False  # an operation just read memory that others share
@@ -143,9 +147,12 @@ def track(cell: Cell) -> None:
     if state.capture is not None:
         state.capture.note_created(cell)
         return
-    if cell.node.number - state.floor >= state.cut.quota or state.bytes > MAX_PENDING_BYTES:
-        if state.cut.is_here(cell.node):
+    cut = state.cut
+    if cut.seam is not None or state.made >= MAX_PENDING or state.bytes > MAX_PENDING_BYTES:
+        if cut.is_here(cell.node):
             flush()
+            cut.passed = 1
+    state.made += 1
     state.cells.append(weakref.ref(cell))
 
 
@@ -177,14 +184,7 @@ def flush() -> None:
         state.cells = []
         if cells:
             compute([cell.node for cell in cells], cells)
-        state.floor = _newest()
-        state.bytes = 0
-
-
-def _newest() -> int:
-    from gradatim.graph import node
-
-    return next(node._numbers)
+        state.made = state.bytes = state.cut.passed = 0
 
 
 def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
@@ -223,9 +223,7 @@ def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
             node.buffer = result
 
 
-def _prepare(
-    found: Trace, cells: Sequence[Cell]
-) -> tuple[Executable, list[Any], dict[int, Cell]]:
+def _prepare(found: Trace, cells: Sequence[Cell]) -> tuple[Executable, list[Any], dict[int, Cell]]:
     """The executable, its inputs, and the cell whose memory each output may take over."""
     inputs = []
     owners: dict[int, int] = {}  # id of a buffer -> which input it is
@@ -263,8 +261,10 @@ def executable_of(found: Trace, replaces: tuple[tuple[int, int], ...]) -> Execut
             mode.recording = recording
         state.programs[key] = executable
         state.compiled += 1
-        if len(state.programs) > MAX_PROGRAMS:
-            state.programs.popitem(last=False)
+        state.program_nodes += len(found.order)
+        while state.program_nodes > MAX_PROGRAM_NODES and len(state.programs) > 1:
+            (_, oldest, _), _ = state.programs.popitem(last=False)
+            state.program_nodes -= len(oldest)
     return executable
 
 
@@ -282,7 +282,9 @@ def _free_memory(cell: Cell | None) -> Any:
 
 
 def _as_exception(failure: Failure, sites: Sequence[Any]) -> Exception:
-    site = sites[failure.position] if failure.position is not None else None
+    site = None
+    if failure.position is not None:  # of an operation made of several Nodes, the last has the site
+        site = next((s for s in sites[failure.position :] if s is not None), None)
     where = f" (at {line_of(site)})" if site is not None else ""
     return failure.error(failure.message + where)
 

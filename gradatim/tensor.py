@@ -69,18 +69,18 @@ class Size(tuple[int, ...]):
 class Device:
     """Where a tensor lives, `gd.device("cpu")`."""
 
+    type: str
+    index: int | None
     __slots__ = ("index", "type")
 
     def __init__(self, name: Any, index: int | None = None):
         if isinstance(name, Device):
-            name, index = name.type, name.index
+            name, index = str(name), None
         kind, _, number = str(name).partition(":")
         if kind != "cpu":
             from gradatim.graph.errors import DeviceError
 
-            raise DeviceError(
-                f"device {name!r} is not available: this installation runs on 'cpu'"
-            )
+            raise DeviceError(f"device {name!r} is not available: this installation runs on 'cpu'")
         self.type = kind
         self.index = int(number) if number else index
 
@@ -145,9 +145,7 @@ class Tensor:
         if args and all(isinstance(n, int) for n in args):
             made = ops.empty(*args)
         else:
-            made = ops.tensor(
-                *(args or ([],)), **({"dtype": dtypes.get_default_dtype()} | kwargs)
-            )
+            made = ops.tensor(*(args or ([],)), **({"dtype": dtypes.get_default_dtype()} | kwargs))
         self._cell = made._cell
 
     # --- reading -----------------------------------------------------------------------------------
@@ -349,8 +347,10 @@ class Tensor:
                 f"Variable data has to be a tensor, but got {type(other).__name__}"
             )
         if self._requires_grad and not other.dtype.is_floating_point:
-            raise DTypeError(f"data set to a tensor that requires gradients must be floating point, "
-                             f"got {other.dtype.name}")
+            raise DTypeError(
+                f"data set to a tensor that requires gradients must be floating point, "
+                f"got {other.dtype.name}"
+            )
         if other._path:  # a view: its content, in memory of its own
             self._cell = Cell(p.copy(other.detach()._read()))
             track(self._cell)
@@ -429,15 +429,15 @@ class Tensor:
 
     def element_size(self) -> int:
         """Bytes of one element."""
-        return self.dtype.itemsize
+        return int(self.dtype.itemsize)
 
     @property
     def itemsize(self) -> int:
-        return self.dtype.itemsize
+        return int(self.dtype.itemsize)
 
     @property
     def nbytes(self) -> int:
-        return self.dtype.itemsize * self.numel()
+        return int(self.dtype.itemsize * self.numel())
 
     def is_floating_point(self) -> bool:
         return self.dtype.is_floating_point
@@ -609,7 +609,9 @@ class Tensor:
     def tolist(self) -> Any:
         """Nested lists of Python numbers (a number for a 0-d tensor)."""
         array = self._value()
-        return array.astype(np.float32).tolist() if self.dtype is dtypes.bfloat16 else array.tolist()
+        return (
+            array.astype(np.float32).tolist() if self.dtype is dtypes.bfloat16 else array.tolist()
+        )
 
     def numpy(self, *, force: bool = False) -> Array:
         """An array that shares this tensor's memory: writing to one writes to both."""
@@ -653,9 +655,7 @@ class Tensor:
 
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:
-            raise GradientError(
-                "Can't export tensors that require gradient, use tensor.detach()"
-            )
+            raise GradientError("Can't export tensors that require gradient, use tensor.detach()")
         return self._expose().__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -700,8 +700,7 @@ class Tensor:
             self.dtype,
             requires_grad=self._requires_grad,
             grad_fn=self.grad_fn.name() if self.grad_fn is not None else None,
-            is_default_dtype=self.dtype
-            in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_),
+            is_default_dtype=self.dtype in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_),
             prefix="tensor(" if type(self) is Tensor else f"{type(self).__name__}(",
         )
 
@@ -757,7 +756,7 @@ class _Shared:
         self.__array_interface__ = buffer.__array_interface__
 
 
-def _rebuild(cls: type, array: Array, dtype: DType, requires_grad: bool, extra: Any) -> Any:
+def _rebuild(cls: type[Tensor], array: Array, dtype: DType, requires_grad: bool, extra: Any) -> Any:
     new = cls.__new__(cls)
     new._cell = Cell(p.value(array.view(dtype.numpy), array.shape, dtype))
     if requires_grad:

@@ -6,47 +6,50 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from gradatim.cli.words import choose, names, numbers
+from gradatim.graph.errors import ArgumentError
+
 if TYPE_CHECKING:
-    from gradatim.train.job import Job, Results
     from gradatim.train.recipe import Recipe
-    from gradatim.train.run import Run
+
+INTERRUPTED = 130
 
 DATA, NETWORK, TRAINING, RUN = "Data", "Network", "Training", "Run"
 
 
 def train(
     data: str = typer.Argument(
-        None, metavar="[DATA]", help="A table: CSV, TSV or Parquet. Without it, MNIST."
+        None, metavar="DATA", help="A table: CSV, TSV or Parquet. Without it, MNIST."
     ),
     target: str = typer.Option(
         None, metavar="COLUMN", help="What to learn; several with commas.", rich_help_panel=DATA
     ),
     task: str = typer.Option(
-        None, help="classification or regression [by the target]", rich_help_panel=DATA
+        None, help="classification or regression; by the target if not given", rich_help_panel=DATA
     ),
     drop: list[str] = typer.Option(
         [], metavar="COLUMN", help="Leave out; several with commas.", rich_help_panel=DATA
     ),
     test_size: float = typer.Option(
-        None, help="Share of the rows kept for the test [0.2]", rich_help_panel=DATA
+        None, help="Share of the rows kept for the test: 0.2", rich_help_panel=DATA
     ),
     hidden: str = typer.Option(
-        None, help="Sizes of hidden layers [MNIST 1000,500,100; 100]", rich_help_panel=NETWORK
+        None, help="Sizes of hidden layers: 1000,500,100 (table: 100)", rich_help_panel=NETWORK
     ),
     activation: str = typer.Option(
-        "relu", help="relu, sigmoid, tanh, leaky-relu, gelu, silu", rich_help_panel=NETWORK
+        None, help="relu, sigmoid, tanh, leaky-relu, gelu, silu", rich_help_panel=NETWORK
     ),
     epochs: int = typer.Option(
-        None, help="Times through the data [MNIST 20; at most 200]", rich_help_panel=TRAINING
+        None, help="Times through the data: 20 (table: at most 200)", rich_help_panel=TRAINING
     ),
     batch_size: int = typer.Option(
-        None, help="Rows in a step [MNIST 1000; by the rows]", rich_help_panel=TRAINING
+        None, help="Rows in a step: 1000 (table: 32 to 512)", rich_help_panel=TRAINING
     ),
     learning_rate: float = typer.Option(
-        None, "--learning-rate", "--lr", help="[MNIST 1; 0.001]", rich_help_panel=TRAINING
+        None, "--learning-rate", "--lr", help="1 (table: 0.001)", rich_help_panel=TRAINING
     ),
     optimizer: str = typer.Option(
-        None, help="sgd, adam, adamw [MNIST sgd; adamw]", rich_help_panel=TRAINING
+        None, help="sgd, adam, adamw: sgd (table: adamw)", rich_help_panel=TRAINING
     ),
     momentum: float = typer.Option(None, help="Of sgd.", rich_help_panel=TRAINING),
     weight_decay: float = typer.Option(
@@ -54,7 +57,7 @@ def train(
     ),
     loss: str = typer.Option(
         None,
-        help="mse, cross-entropy; regression: mse, l1, smooth-l1",
+        help="mse, cross-entropy; for numbers mse, l1, smooth-l1",
         rich_help_panel=TRAINING,
     ),
     shuffle: bool = typer.Option(
@@ -62,25 +65,28 @@ def train(
     ),
     patience: int = typer.Option(
         None,
-        help="Stop after so many epochs without improvement; 0 never [MNIST 0; 20]",
+        help="Stop after so many epochs without improvement: never, 0 (table: 20)",
         rich_help_panel=TRAINING,
     ),
     seed: int = typer.Option(
-        None, help="Of weights, splits and shuffles [0]", rich_help_panel=TRAINING
+        None, help="Of weights, splits and shuffles: 0", rich_help_panel=TRAINING
     ),
     output: str = typer.Option(
-        None, metavar="DIR", help="The run's folder [runs/NAME-N]", rich_help_panel=RUN
+        None, metavar="DIR", help="The run's folder: runs/NAME-1, -2 ...", rich_help_panel=RUN
     ),
     resume: str = typer.Option(
         None, metavar="RUN", help="Continue an interrupted run.", rich_help_panel=RUN
     ),
-    engine: str = typer.Option(None, help="What computes (see info).", rich_help_panel=RUN),
+    engine: str = typer.Option(
+        None, help="What computes; gradatim info lists them.", rich_help_panel=RUN
+    ),
     threads: int = typer.Option(None, help="How many processors to use.", rich_help_panel=RUN),
 ) -> None:
     """Train a network: on the bundled MNIST digits, or on a table with --target.
 
     A run's folder holds the model, its metrics and a checkpoint. Ctrl-C saves and stops.
     """
+    from gradatim.cli.report import conclude, introduce
     from gradatim.cli.threads import use_threads
     from gradatim.train.interrupts import TrainingInterrupted
     from gradatim.train.job import Job
@@ -116,13 +122,13 @@ def train(
         run = Run.open(resume)
         use_threads(run.config.get("recipe", {}).get("threads"))
         job = Job.of_run(run, _changes(given, output))
-    _introduce(job, run, resumed=resume is not None)
+    introduce(job, run, resumed=resume is not None)
     try:
         results = job.fit(run, resume=resume is not None)
     except TrainingInterrupted:
         print(f"Stopped after the batch, and saved. Go on with  gradatim train --resume {run.path}")
         raise typer.Exit(INTERRUPTED) from None
-    _conclude(job, run, results)
+    conclude(job, run, results)
 
 
 def _recipe(given: dict[str, Any]) -> Recipe:
@@ -152,42 +158,3 @@ def _changes(given: dict[str, Any], output: str | None) -> dict[str, Any]:
             "begin a new run for it"
         )
     return given
-
-
-def _introduce(job: Job, run: Run, resumed: bool) -> None:
-    """What is going to happen, in a few lines."""
-    recipe, problem = job.recipe, job.problem
-    sizes = "-".join(map(str, [problem.inputs, *recipe.hidden, problem.outputs]))
-    count = sum(parameter.numel() for parameter in job.model.parameters())
-    parts = [f"{len(problem.train[0]):,} {problem.rows} to train on"]
-    if problem.test is None and problem.validation is not None:
-        parts.append(f"{len(problem.validation[0]):,} to test on")
-    else:
-        for part, use in ((problem.validation, "validate"), (problem.test, "test")):
-            if part is not None:
-                parts.append(f"{len(part[0]):,} to {use} on")
-    for note in problem.notes:
-        print(f"Note: {note}.")
-    print(f"Data     {problem.title}: {', '.join(parts)}")
-    print(f"Network  {sizes}, {recipe.activation.replace('_', ' ')}; {count:,} parameters")
-    details = [f"learning rate {recipe.learning_rate:g}", f"batches of {recipe.batch_size:,}"]
-    loss = recipe.loss.replace("_", " ")
-    print(f"Training {loss} loss, {recipe.optimizer}, {', '.join(details)}, seed {recipe.seed}")
-    print(f"Run      {run.path}{' (continued)' if resumed else ''}", flush=True)
-
-
-def _conclude(job: Job, run: Run, results: Results) -> None:
-    """How good it is, how long it took, and what to do next."""
-    from gradatim.train import plots
-    from gradatim.train.progress import clock
-
-    history, problem = results.history, job.problem
-    if plots.can_plot():
-        plots.plot_curves(run, history)
-        if problem.classes:
-            plots.plot_confusion(run, results.targets, results.answers, problem.classes)
-    labels = {metric.name: metric for metric in problem.metrics()}
-    on = "test" if problem.test or not problem.validation else "validation"
-    print()
-    print(f"Done     {len(history)} epochs in {clock(history.seconds)}")
-    shown = [f"{labels[name].label} {labels[name].text(value)}" for name, value in results.values.items() if name in labels]

@@ -34,9 +34,10 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, np.ndarray):
         if first.dtype.kind in "USO":
             raise _cannot_collate(first.dtype)
-        return _stack([ops.as_tensor(array) for array in batch])
+        _check_shapes(batch)
+        return ops.tensor(np.stack(batch))
     if isinstance(first, np.bool_ | np.number):
-        return ops.as_tensor(np.array(batch))
+        return ops.tensor(np.array(batch))
     if isinstance(first, float):
         return ops.tensor(batch, dtype=ops.float64)
     if isinstance(first, int):
@@ -86,14 +87,18 @@ def default_convert(data: Any) -> Any:
 def _stack(samples: Sequence[Any]) -> Any:
     from gradatim import ops
 
-    shapes = [tuple(sample.shape) for sample in samples]
-    for position, shape in enumerate(shapes):
-        if shape != shapes[0]:
-            raise ShapeError(
-                f"stack expects each tensor to be equal size, but got {list(shapes[0])} at entry 0 "
-                f"and {list(shape)} at entry {position}: make samples equal, or give a collate_fn"
-            )
+    _check_shapes(samples)
     return ops.stack(list(samples), 0)
+
+
+def _check_shapes(samples: Sequence[Any]) -> None:
+    first = tuple(samples[0].shape)
+    for position, sample in enumerate(samples):
+        if tuple(sample.shape) != first:
+            raise ShapeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
+                f"{list(sample.shape)} at entry {position}: make them equal, or give a collate_fn"
+            )
 
 
 def _like(example: Any, joined: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.engines import Failure, special
-from gradatim.graph.errors import DivisionByZero, Error, IndexOutOfRange
+from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, Error
 from gradatim.graph.node import Node
 from gradatim.graph.primitives import PRIMITIVES, Primitive
 from gradatim.graph.program import Program
@@ -219,17 +219,17 @@ def _update_slice(node: Node, x: Array, update: Array, *starts: Array) -> Any:
 # --- indexing -------------------------------------------------------------------------------------
 
 
-def _checked_index(index: Array, size: int) -> Array:
+def _checked_index(index: Array, size: int, dim: int = 0) -> Array:
     outside = (index < 0) | (index >= size)
     if outside.any():
         bad = int(index[outside].ravel()[0])
         raise _Stop(
-            IndexOutOfRange, f"index {bad} is out of bounds for dimension 0 with size {size}"
+            ElementOutOfRange, f"index {bad} is out of bounds for dimension {dim} with size {size}"
         )
     return index
 
 
-MEANING["gather"] = lambda node, x, index: x[_checked_index(index, x.shape[0])]
+MEANING["gather"] = lambda node, x, index: x[_checked_index(index, x.shape[0], *node.params)]
 
 
 @means("scatter_add")

@@ -44,10 +44,8 @@ def erfinv(y: Any) -> Any:
     x = np.sign(inside) * np.sqrt(np.sqrt(term * term - logarithm / a) - term)
     for _ in range(3):
         # Near 1 the difference of erfs loses its digits; that of the complements keeps them.
-        error = np.where(
-            x >= 0, (1 - inside) - _erfc_wide(x), _erfc_wide(-x) - (1 + inside)
-        )
-        x = x + error * np.sqrt(np.pi) / 2 * np.exp(x * x)
+        error = np.where(x >= 0, (1 - inside) - _erfc_wide(x), _erfc_wide(-x) - (1 + inside))
+        x = x - error * np.sqrt(np.pi) / 2 * np.exp(x * x)
     x = np.where(np.abs(wide) == 1, np.copysign(np.inf, wide), x)
     return np.where(np.abs(wide) > 1, np.nan, np.where(np.isnan(wide), np.nan, x)).astype(y.dtype)
 

@@ -33,6 +33,11 @@ class IndexOutOfRange(Error, IndexError):
     """An index, or a dimension, outside its range."""
 
 
+class ElementOutOfRange(IndexOutOfRange, RuntimeError):
+    """A value in a tensor of indices outside its range. PyTorch raises an IndexError for it in some
+    functions, and a RuntimeError in others."""
+
+
 class DivisionByZero(Error, RuntimeError):
     """An integer divided by zero (PyTorch raises a RuntimeError for it)."""
 

@@ -53,9 +53,7 @@ def sum_to(g: Node, shape: Shape) -> Node:
     if g.shape == shape:
         return g
     lead = len(g.shape) - len(shape)
-    axes = tuple(
-        k for k, n in enumerate(g.shape) if k < lead or (shape[k - lead] == 1 and n != 1)
-    )
+    axes = tuple(k for k, n in enumerate(g.shape) if k < lead or (shape[k - lead] == 1 and n != 1))
     return p.reshape(p.sum_(g, axes), shape)
 
 
@@ -448,9 +446,7 @@ def _(g: Node, out: Node, x: Node, fill: Node) -> Any:
     grad_fill = None
     if fill.history:  # what was padded: everything but the middle
         grown_low, grown_high = [max(0, a) for a in low], [max(0, b) for b in high]
-        middle = tuple(
-            n - a - b for n, a, b in zip(g.shape, grown_low, grown_high)
-        )
+        middle = tuple(n - a - b for n, a, b in zip(g.shape, grown_low, grown_high))
         blank = p.update_slice(
             g,
             p.full(middle, 0, g.dtype, g.device),

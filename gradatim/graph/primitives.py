@@ -168,7 +168,10 @@ def _binary(name: str, result: DType | None = None, differentiable: bool = True)
                 f"{name} expects one dtype, got {a.dtype.name} and {b.dtype.name}: "
                 f"cast one of them with .to(...)"
             )
-        shape = a.shape if a.shape == b.shape else broadcast(a.shape, b.shape)
+        if a.shape == b.shape or not b.shape:
+            shape = a.shape
+        else:
+            shape = broadcast(a.shape, b.shape) if a.shape else b.shape
         device = a.device if a.device == b.device else same_device(a, b)
         return Node(primitive, (a, b), (), shape, result or a.dtype, device)
 
@@ -293,9 +296,7 @@ def _arg_reduction(name: str) -> Callable[[Node, int], Node]:
     primitive = Primitive(name, "argreduce", differentiable=False)
 
     def build(x: Node, axis: int) -> Node:
-        return Node(
-            primitive, (x,), (axis,), x.shape[:axis] + x.shape[axis + 1 :], int64, x.device
-        )
+        return Node(primitive, (x,), (axis,), x.shape[:axis] + x.shape[axis + 1 :], int64, x.device)
 
     build.__name__ = name
     return build
@@ -422,10 +423,13 @@ SCATTER_ADD: Final = Primitive("scatter_add", "scatter")
 SCATTER_SET: Final = Primitive("scatter_set", "scatter")
 
 
-def gather(x: Node, index: Node) -> Node:
-    """`x[index]`: rows of axis 0. `index` is int64 of any shape, which takes axis 0's place."""
+def gather(x: Node, index: Node, dim: int = 0) -> Node:
+    """`x[index]`: rows of axis 0. `index` is int64 of any shape, which takes axis 0's place.
+
+    Params `(dim,)`: what an error calls axis 0, which stands for the user's dimension `dim`.
+    """
     shape = index.shape + x.shape[1:]
-    return Node(GATHER, (x, index), (), shape, x.dtype, same_device(x, index))
+    return Node(GATHER, (x, index), (dim,), shape, x.dtype, same_device(x, index))
 
 
 def scatter_add(x: Node, index: Node, updates: Node) -> Node:
@@ -483,9 +487,7 @@ PICK: Final = Primitive("pick", "pick")
 
 def pick(node: Node, position: int) -> Node:
     """One result of a Node that has several; params `(position,)`."""
-    return Node(
-        PICK, (node,), (position,), node.shape[position], node.dtype[position], node.device
-    )
+    return Node(PICK, (node,), (position,), node.shape[position], node.dtype[position], node.device)
 
 
 def sort(x: Node, axis: int, descending: bool) -> tuple[Node, Node]:

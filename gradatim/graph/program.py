@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from gradatim.graph import primitives as p
@@ -110,10 +110,11 @@ class Program:
     strides: tuple[Shape | None, ...]
     key: Key
     replaces: tuple[tuple[int, int], ...] = ()
-    digest: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.digest = hashlib.sha256(repr((self.key, self.replaces)).encode()).hexdigest()
+    @property
+    def digest(self) -> str:
+        """The key as a short name, the same in every process."""
+        return hashlib.sha256(repr((self.key, self.replaces)).encode()).hexdigest()
 
     @property
     def nodes(self) -> list[Node]:

@@ -41,7 +41,8 @@ def erase_marker(node: Node) -> Node | None:
 def pick_of_custom_gradient(node: Node) -> Node | None:
     source = node.inputs[0]
     if source.primitive is p.CUSTOM_GRADIENT:
-        return source.inputs[node.params[0]]
+        position: int = node.params[0]
+        return source.inputs[position]
     return None
 
 

@@ -49,6 +49,10 @@ class _Numbered(Module):
 
     def insert(self, index: int, module: Module) -> Any:
         """Add a module in front of the one at `index`."""
+        self._insert(index, module)
+        return self
+
+    def _insert(self, index: int, module: Module) -> None:
         if not isinstance(module, Module):
             raise ArgumentTypeError(f"expected a Module to insert, got {type(module).__name__}")
         if not -len(self) <= index <= len(self):
@@ -56,7 +60,6 @@ class _Numbered(Module):
         modules = list(self._modules.values())
         modules.insert(index, module)
         self.__dict__["_modules"] = {str(k): each for k, each in enumerate(modules)}
-        return self
 
     def extend(self, modules: Iterable[Module]) -> Any:
         """Add several modules at the end."""
@@ -162,6 +165,10 @@ class ModuleList(_Numbered):
         if isinstance(index, slice):
             return type(self)(list(self._modules.values())[index])
         return self._modules[self._key(index)]
+
+    def insert(self, index: int, module: Module) -> None:
+        """Add a module in front of the one at `index`."""
+        self._insert(index, module)
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])

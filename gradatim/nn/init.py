@@ -8,6 +8,8 @@ import math
 import warnings
 from typing import Any
 
+import numpy as np
+
 from gradatim import ops
 from gradatim.autograd import no_grad
 from gradatim.graph.errors import ArgumentError
@@ -250,6 +252,31 @@ def _accept_by_density(
         values = ops.where(pending, candidates, values)
         pending = pending & rejects(candidates)
     return tensor.copy_(values)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
+    """A random matrix with orthonormal rows or columns, whichever are fewer (Saxe et al., 2014).
+
+    Args:
+        tensor: 2 or more dimensions; all but the first count as one.
+        gain: multiplies the result.
+    """
+    if tensor.ndim < 2:
+        raise ArgumentError(
+            f"orthogonal_ expects a tensor with 2 or more dimensions, got {tensor.ndim}"
+        )
+    if tensor.numel() == 0:
+        return tensor
+    rows = tensor.shape[0]
+    with no_grad():
+        normal = ops.empty(rows, tensor.numel() // rows, dtype=tensor.dtype)
+        normal.normal_(generator=generator)
+        matrix = (normal if tensor.dtype.itemsize > 2 else normal.float()).numpy()
+        wide = matrix.shape[0] < matrix.shape[1]
+        q, r = np.linalg.qr(matrix.T if wide else matrix)
+        q = q * np.sign(np.diag(r))  # which makes Q uniform (Mezzadri, 2007)
+        q = ops.from_numpy(np.ascontiguousarray(q.T if wide else q))
+        return tensor.copy_(q.reshape(tensor.shape)).mul_(gain)
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:

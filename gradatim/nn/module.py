@@ -13,7 +13,7 @@ from typing import Any
 from gradatim.autograd import no_grad
 from gradatim.compile import capturing, guard
 from gradatim.graph.dtypes import DType
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, Error
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, Error
 from gradatim.nn.blame import name_layer
 from gradatim.nn.hooks import Hooks
 from gradatim.nn.members import Members
@@ -149,11 +149,11 @@ class Module(Members, State, Hooks):
         place: `to(device)`, `to(dtype)`, `to(device, dtype)` or `to(tensor)`, which does both.
 
         Raises:
-            DTypeError: for a dtype that is not floating.
+            ArgumentTypeError: for a dtype that is not floating.
         """
         device, dtype = _parse_to(args, kwargs)
         if dtype is not None and not dtype.is_floating_point:
-            raise DTypeError(
+            raise ArgumentTypeError(
                 f"nn.Module.to only accepts floating point dtypes, but got desired dtype={dtype}"
             )
 

@@ -30,18 +30,25 @@ def _gather() -> None:
 
     here = os.path.dirname(__file__)
     found_all = sorted(n[:-3] for n in os.listdir(here) if n.endswith(".py") and n[0] != "_")
-    for name in [m for m in _MODULES if m in found_all and m != "inplace"] + [
-        m for m in found_all if m not in _MODULES and m not in ("arguments", "results")
-    ] + ["inplace"]:
+    for name in (
+        [m for m in _MODULES if m in found_all and m != "inplace"]
+        + [m for m in found_all if m not in _MODULES and m not in ("arguments", "results")]
+        + ["inplace"]
+    ):
         module = importlib.import_module(f"gradatim.ops.{name}")
-        for key, found in vars(module).items():
-            if (
-                isinstance(found, types.FunctionType)
-                and not key.startswith("_")
-                and found.__module__ == module.__name__
-                or key in getattr(module, "__all__", ())
-            ):
-                FUNCTIONS.setdefault(key, found)
+        names = getattr(module, "__all__", None)  # where it is not said: every public function
+        for key in _functions_of(module) if names is None else names:
+            FUNCTIONS.setdefault(key, getattr(module, key))
+
+
+def _functions_of(module: types.ModuleType) -> list[str]:
+    return [
+        key
+        for key, found in vars(module).items()
+        if isinstance(found, types.FunctionType)
+        and not key.startswith("_")
+        and found.__module__ == module.__name__
+    ]
 
 
 _gather()

@@ -23,7 +23,7 @@ from typing import Any
 from gradatim import ops
 from gradatim.graph.dtypes import DType, float32
 from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
-from gradatim.tensor import Tensor, op
+from gradatim.tensor import Tensor, method, op
 
 # Self-Normalizing Neural Networks (Klambauer et al., 2017), equation 14.
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -59,6 +59,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     return ops.where(input > 0, input, input * negative_slope)
 
 
+@method()
 @op("PreluKernel")
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where it is positive, `weight` * x elsewhere: a leaky ReLU whose slope is learned
@@ -252,6 +253,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return ops.where(input <= -3, 0.0, curved)
 
 
+@method()
 @op("Hardshrink")
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > `lambd`, 0 elsewhere."""
@@ -306,6 +308,7 @@ def _shifted(name: str, input: Tensor, dim: int, dtype: DType | None) -> tuple[T
     return input - ops.amax(input.detach(), dim, keepdim=True), result_dtype
 
 
+@method()
 @op("Softmax")
 def softmax(input: Tensor, dim: int | None = None, dtype: DType | None = None) -> Tensor:
     """exp(x) / sum(exp(x)) along `dim`: positive numbers that sum to 1.
@@ -336,6 +339,7 @@ def softmin(input: Tensor, dim: int | None = None, dtype: DType | None = None) -
     return softmax(-input, _implicit_dim("softmin", input, dim), dtype)
 
 
+@method()
 @op("LogSoftmax")
 def log_softmax(input: Tensor, dim: int | None = None, dtype: DType | None = None) -> Tensor:
     """log(softmax(x)), computed so that neither the `exp` overflows nor the `log` sees a 0.

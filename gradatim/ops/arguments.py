@@ -13,7 +13,9 @@ from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import BOOL, FLOATING, INTEGER, DType
 from gradatim.graph.errors import ArgumentTypeError, DTypeError, IndexOutOfRange, ShapeError
 from gradatim.graph.node import Node, Shape
+from gradatim.realize import state
 from gradatim.tensor import Tensor, from_array
+from gradatim.traced import TracedFloat, traced_node
 
 # --- dimensions and shapes -----------------------------------------------------------------------
 
@@ -85,9 +87,7 @@ def as_tensor_operand(value: Any, where: str) -> Tensor:
         return value
     if isinstance(value, np.ndarray):
         return from_array(value.copy())
-    raise ArgumentTypeError(
-        f"{where}: expected a Tensor or a number, got {type(value).__name__}"
-    )
+    raise ArgumentTypeError(f"{where}: expected a Tensor or a number, got {type(value).__name__}")
 
 
 def number_category(number: bool | int | float) -> int:
@@ -107,6 +107,8 @@ def with_number(dtype: DType, number: bool | int | float) -> DType:
 
 def number_node(number: bool | int | float, dtype: DType, device: str = "cpu") -> Node:
     """A constant, refused if an integer dtype cannot hold it."""
+    if type(number) is TracedFloat and state.capture is not None:
+        return traced_node(number, dtype)
     if dtype.is_integer:
         low, high = dtypes.integer_range(dtype)
         if number != number or not low <= number <= high:

@@ -205,6 +205,11 @@ def _even_loss(
     return ops.sum(loss) / ops.sum(ops.where(counted, weight[index.to(int64)], 0.0))
 
 
+@op("Div:1")
+def _mean_over_batch(product: Tensor, classes: int) -> Tensor:
+    return -ops.sum(product) / (product.numel() / max(classes, 1))
+
+
 def _with_probabilities(
     input: Tensor,
     target: Tensor,
@@ -231,7 +236,7 @@ def _with_probabilities(
     if weight is not None:
         product = product * _along(axis, weight, input.ndim)
     if reduction == "mean":
-        return -ops.sum(product) / (input.numel() / max(classes, 1))
+        return _mean_over_batch(product, classes)
     if reduction == "none":
         return -ops.sum(product, axis)
     return -reduce_loss(product, reduction)

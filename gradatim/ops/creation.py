@@ -158,9 +158,11 @@ def _from_leaves(
 def _inferred(leaves: list[Any]) -> DType:
     found: DType | None = None
     kinds = {type(leaf) for leaf in leaves}
-    for leaf in leaves if kinds - {bool, int, float} else (next(
-        (leaf for leaf in leaves if type(leaf) is kind)
-    ) for kind in kinds):
+    for leaf in (
+        leaves
+        if kinds - {bool, int, float}
+        else (next((leaf for leaf in leaves if type(leaf) is kind)) for kind in kinds)
+    ):
         if isinstance(leaf, (np.ndarray, np.generic)):
             dtype = dtypes.from_numpy_dtype(leaf.dtype)
         elif isinstance(leaf, bool):

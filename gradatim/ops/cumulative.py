@@ -15,12 +15,14 @@ from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import as_dtype, bool_, int64
 from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
 from gradatim.graph.node import Node
-from gradatim.ops.aliases import numpy_names
+from gradatim.ops._aliases import numpy_names
 from gradatim.ops.arguments import as_tensor_operand, number_node, wrap_dim
 from gradatim.ops.elementwise import logaddexp, named
 from gradatim.ops.extremes import take_along
 from gradatim.ops.results import result_type
 from gradatim.tensor import Tensor, method, wrap
+
+__all__ = ["cummax", "cummin", "cumprod", "cumsum", "diff", "logcumsumexp"]
 
 
 def _running(name: str, build: Callable[[Node, int], Node], word: str) -> Callable[..., Tensor]:
@@ -45,7 +47,7 @@ cumsum = _running("cumsum", p.cumsum, "sum")
 cumprod = _running("cumprod", p.cumprod, "product")
 
 
-# --- by doubling ---------------------------------------------------------------------------------------
+# --- by doubling --------------------------------------------------------------------------------
 
 
 def _shifted(x: Node, axis: int, places: int, fill: Node) -> Node:
@@ -82,9 +84,7 @@ def _running_extreme(
         for step in _steps(x.shape[axis]):
             earlier = _shifted(best, axis, step, number_node(_lowest(x, sign), x.dtype))
             stays = p.or_(wins(best, earlier), p.ne(best, best))  # of equal ones the last
-            places = p.select(
-                stays, places, _shifted(places, axis, step, number_node(0, int64))
-            )
+            places = p.select(stays, places, _shifted(places, axis, step, number_node(0, int64)))
             best = p.select(stays, best, earlier)
         values = take_along(x, places, axis) if x.history else best
         return result(named(values, name.title()), wrap(places))
@@ -116,7 +116,7 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     return named(x, "Logcumsumexp")
 
 
-# --- differences -----------------------------------------------------------------------------------------
+# --- differences --------------------------------------------------------------------------------
 
 
 @method()

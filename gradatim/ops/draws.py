@@ -7,76 +7,49 @@ in `random_samplers.py` and `random_integers.py`: the numbers are PyTorch's.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from gradatim import random
 from gradatim.graph import dtypes
 from gradatim.graph.dtypes import DType, as_dtype
 from gradatim.graph.errors import ArgumentTypeError, DTypeError, ShapeError
 from gradatim.graph.node import Shape
+from gradatim.ops._drawing import (
+    Draw,
+    check_values,
+    in_memory_order,
+    memory_order,
+    source_of,
+    successes,
+    whole_number,
+)
 from gradatim.ops.arguments import shape_argument
 from gradatim.ops.creation import full
 from gradatim.random import Generator
 from gradatim.random_integers import DIGITS, DistributionError
-from gradatim.realize import drawn, state
+from gradatim.realize import drawn
 from gradatim.tensor import Device, Tensor, method
-
-Draw = Callable[[Shape], np.ndarray[Any, Any]]
-
 
 # --- what all of them share ----------------------------------------------------------------------
 
 
-def source_of(generator: Any) -> Generator:
-    if generator is None:
-        return random.default_generator
-    if not isinstance(generator, Generator):
-        raise ArgumentTypeError(
-            f"generator must be a gradatim Generator, got {type(generator).__name__}"
-        )
-    return generator
-
-
 def _new(shape: Shape, dtype: DType, device: Any, requires_grad: bool, draw: Draw) -> Tensor:
     """A new, contiguous tensor."""
-    if device is not None:
-        Device(device)  # raises for one that is not there
+    _check(dtype, device, requires_grad)
     result = drawn(shape, dtype, lambda: draw(shape))
     return result.requires_grad_() if requires_grad else result
 
 
-def memory_order(shape: Shape, strides: Shape) -> tuple[int, ...]:
-    """The dimensions from the slowest in memory to the fastest. A dimension of stride 0 (expanded)
-    or of size 1 stays where it is, as in PyTorch's `empty_like`.
-
-    Example:
-        >>> memory_order((2, 3, 4), (1, 8, 2))
-        (1, 2, 0)
-    """
-    order = list(range(len(shape)))
-    for start in range(1, len(order)):
-        place = start
-        for k in range(start - 1, -1, -1):
-            before, dim = order[k], order[place]
-            if 0 in (strides[before], strides[dim]) or 1 in (shape[before], shape[dim]):
-                continue
-            if strides[before] >= strides[dim]:
-                break
-            order[k], order[place] = dim, before
-            place = k
-    return tuple(order)
-
-
-def in_memory_order(shape: Shape, strides: Shape, dtype: DType, draw: Draw) -> Tensor:
-    """A tensor whose numbers were drawn in the order in which `strides` place them in memory."""
-    order = memory_order(shape, strides)
-    laid_out = tuple(shape[dim] for dim in order)
-    back = sorted(range(len(order)), key=order.__getitem__)
-    return drawn(shape, dtype, lambda: draw(laid_out).transpose(back))
+def _check(dtype: DType, device: Any, requires_grad: bool) -> None:
+    """What can be refused is refused before anything is drawn."""
+    if device is not None:
+        Device(device)  # raises for one that is not there
+    if requires_grad and not dtype.is_floating_point:
+        raise DTypeError(
+            f"Only Tensors of floating point dtype can require gradients, got {dtype.name}"
+        )
 
 
 def _like(
@@ -87,27 +60,10 @@ def _like(
         raise ArgumentTypeError(f"expected a Tensor to be like, got {type(input).__name__}")
     kind = input.dtype if dtype is None else as_dtype(dtype)
     shape, strides = tuple(input.shape), input.stride()
-    if device is not None:
-        Device(device)
+    _check(kind, device, requires_grad)
     contiguous = memory_order(shape, strides) == tuple(range(len(shape)))
     result = in_memory_order(shape, strides, kind, lambda s: draw(s, kind.numpy, contiguous))
     return result.requires_grad_() if requires_grad else result
-
-
-def _fill(tensor: Tensor, draw: Draw) -> Tensor:
-    """Overwrite `tensor` with new numbers."""
-    tensor._check_writable()
-    new = in_memory_order(tuple(tensor.shape), tensor.stride(), tensor.dtype, draw)
-    return tensor._write(new._read(), fresh=True)
-
-
-def whole_number(value: Any, function: str, name: str) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise ArgumentTypeError(
-            f"{function}(): argument {name!r} must be int, not {type(value).__name__}"
-        ) from None
 
 
 def _floating_default(dtype: Any) -> DType:
@@ -204,7 +160,7 @@ def randint(
         >>> import gradatim as gd
         >>> _ = gd.manual_seed(0)
         >>> gd.randint(3, 10, (2, 2))
-        tensor([[7, 9],
+        tensor([[7, 6],
                 [3, 5]])
     """
     given = list(bounds_and_size)
@@ -257,7 +213,7 @@ def randperm(
         >>> import gradatim as gd
         >>> _ = gd.manual_seed(0)
         >>> gd.randperm(4)
-        tensor([2, 0, 1, 3])
+        tensor([0, 1, 3, 2])
     """
     n = whole_number(n, "randperm", "n")
     source, kind = source_of(generator), dtypes.int64 if dtype is None else as_dtype(dtype)
@@ -285,14 +241,14 @@ def normal(
 ) -> Tensor:  # fmt: skip
     """Normal numbers. `mean` and `std` are numbers, and `size` is given; or one of them or both are
     tensors, of shapes that broadcast: a mean and a standard deviation for each element. (No
-    gradient flows to them.)
+    gradient flows to them.) The dtype is that of the first tensor.
 
     Raises:
         DistributionError: a negative `std`.
         DTypeError: a tensor that is not floating.
     """
     source = source_of(generator)
-    tensors = [x.detach() for x in (mean, std) if isinstance(x, Tensor)]
+    tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
     if not tensors:
         if size is None:
             raise ArgumentTypeError("normal() of two numbers needs a size: normal(0, 1, (2, 3))")
@@ -303,19 +259,15 @@ def normal(
         )
     if size is not None:
         raise ArgumentTypeError("normal() takes its size from the tensors given as mean or std")
-    shape = _broadcast(*(tuple(x.shape) for x in tensors))
-    kind = tensors[0].dtype
-    for x in tensors:
-        kind = dtypes.promote(kind, x.dtype)
-    if not kind.is_floating_point:
-        raise DTypeError(f"normal draws floating numbers, and cannot give {kind.name}")
+    shape, kind = _broadcast(*(tuple(x.shape) for x in tensors)), tensors[0].dtype
     if isinstance(std, Tensor):
-        _check_values(std, lambda s: s >= 0, "normal expects all elements of std >= 0.0")
-        numbers = drawn(shape, kind, lambda: source.normal(shape, kind.numpy)) * std.detach()
+        check_values(std, lambda s: s >= 0, "normal expects all elements of std >= 0.0")
+        numbers = drawn(shape, kind, lambda: source.normal(shape, kind.numpy))
+        numbers = (numbers * std.detach()).to(kind)
     else:
         std = float(std)
         numbers = drawn(shape, kind, lambda: source.normal(shape, kind.numpy, 0.0, std))
-    return numbers + (mean.detach() if isinstance(mean, Tensor) else mean)
+    return (numbers + (mean.detach() if isinstance(mean, Tensor) else mean)).to(kind)
 
 
 def _broadcast(*shapes: Shape) -> Shape:
@@ -326,15 +278,6 @@ def _broadcast(*shapes: Shape) -> Shape:
             "normal: the shapes of mean and std do not broadcast: "
             + " and ".join(str(list(shape)) for shape in shapes)
         ) from None
-
-
-def _check_values(x: Tensor, test: Callable[[Any], Any], expected: str) -> None:
-    """Raise at a value that fails. (In a compiled step no value is known yet: no test there.)"""
-    if state.capture is None:
-        values = x.detach()._value()
-        passed = test(values)
-        if not passed.all():
-            raise DistributionError(f"{expected}, but got {values[~passed].flat[0]}")
 
 
 # --- draws that depend on a tensor's values ------------------------------------------------------
@@ -356,23 +299,7 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
     """
     if p is not None:
         return dropout_mask(input.shape, float(p), input.dtype, generator, always=True)
-    shape = tuple(input.shape)
-    return successes(input, shape, tuple(range(len(shape))), generator).to(input.dtype)
-
-
-def successes(
-    p: Tensor, shape: Shape, order: tuple[int, ...], generator: Generator | None
-) -> Tensor:
-    """A bool tensor of `shape`, True with probability p (which broadcasts), drawn in `order`."""
-    source = source_of(generator)
-    if not p.dtype.is_floating_point:
-        raise DTypeError(f"bernoulli expects floating probabilities, got {p.dtype.name}")
-    _check_values(p, lambda v: (v >= 0) & (v <= 1), "bernoulli expects p in [0, 1]")
-    wide = dtypes.float64 if p.dtype is dtypes.float64 else dtypes.float32
-    laid_out = tuple(shape[dim] for dim in order)
-    back = sorted(range(len(order)), key=order.__getitem__)
-    units = drawn(shape, wide, lambda: source.uniform(laid_out, wide.numpy).transpose(back))
-    return units < p.detach().to(wide)
+    return successes(input, tuple(input.shape), None, generator).to(input.dtype)
 
 
 @method()
@@ -450,6 +377,4 @@ def dropout_mask(
     def draw(laid_out: Shape) -> Any:
         return source.bernoulli_scalar(keep_probability, laid_out).astype(dtype.numpy)
 
-    if strides is None:
-        return drawn(shape, dtype, lambda: draw(shape))
     return in_memory_order(shape, strides, dtype, draw)

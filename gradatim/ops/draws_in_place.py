@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from gradatim.graph.errors import ArgumentTypeError
-from gradatim.ops.draws import (
+from gradatim.ops._drawing import (
     Draw,
     in_memory_order,
-    memory_order,
     source_of,
     successes,
     whole_number,
@@ -84,9 +83,7 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None
     source, kind = source_of(generator), self.dtype.numpy
     if isinstance(p, Tensor):
         self._check_writable()
-        shape = tuple(self.shape)
-        order = memory_order(shape, self.stride())
-        new = successes(p, shape, order, generator).to(self.dtype)
+        new = successes(p, tuple(self.shape), self.stride(), generator).to(self.dtype)
         return self._write(new._read())
     number = float(p)
     return _fill(self, lambda shape: source.bernoulli_scalar(number, shape).astype(kind))

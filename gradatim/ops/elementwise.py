@@ -87,7 +87,7 @@ def _rounding(name: str, build: Callable[[Node], Node], text: str) -> Callable[[
     def function(input: Tensor) -> Tensor:
         x = as_tensor_operand(input, name)._read()
         if x.dtype is bool_:
-            raise DTypeError(f'"{name}" not implemented for \'Bool\': cast it with .int()')
+            raise DTypeError(f"\"{name}\" not implemented for 'Bool': cast it with .int()")
         return named(build(x) if x.dtype.is_floating_point else p.copy(x), name.title())
 
     function.__name__ = function.__qualname__ = name
@@ -233,7 +233,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
         >>> gd.add(gd.tensor([1, 2]), 0.5)
         tensor([1.5000, 2.5000])
     """
-    if alpha != 1:
+    if not (isinstance(alpha, int) and alpha == 1):
         other = mul(other, alpha)
     return named(p.add(*operands(input, other, "add")), "Add")
 
@@ -241,7 +241,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 @method("sub", "subtract")
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """`input - alpha * other`, elementwise with broadcasting."""
-    if alpha != 1:
+    if not (isinstance(alpha, int) and alpha == 1):
         other = mul(other, alpha)
     a, b = operands(input, other, "sub")
     if a.dtype is bool_:
@@ -612,7 +612,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     if is_number(input) and is_number(other):
         dtype = result_dtype(input, other)
         return wrap(
-            p.select(mask, number_node(as_number(input), dtype), number_node(as_number(other), dtype))
+            p.select(
+                mask, number_node(as_number(input), dtype), number_node(as_number(other), dtype)
+            )
         )
     return wrap(p.select(mask, *operands(input, other, "where")))
 

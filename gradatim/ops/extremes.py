@@ -14,12 +14,14 @@ from gradatim.graph.dtypes import bool_, int64
 from gradatim.graph.errors import DTypeError, Error, IndexOutOfRange, ShapeError
 from gradatim.graph.gradients import along_axis
 from gradatim.graph.node import Node, Shape
-from gradatim.ops.aliases import numpy_names
+from gradatim.ops._aliases import numpy_names
 from gradatim.ops.arguments import as_tensor_operand, wrap_dim, wrap_dims
 from gradatim.ops.elementwise import maximum, minimum, named
 from gradatim.ops.reduce import keep, kept_shape
 from gradatim.ops.results import result_type
 from gradatim.tensor import Tensor, method, wrap
+
+__all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
 
 Reduce = Callable[[Node, Shape], Node]
 Place = Callable[[Node, int], Node]
@@ -36,9 +38,7 @@ def _check_not_empty(x: Node, axes: Shape | None, name: str, error: type[Error])
         )
     for axis in axes:
         if x.shape[axis] == 0:
-            raise IndexOutOfRange(
-                f"{name}(): Expected reduction dim {axis} to have non-zero size."
-            )
+            raise IndexOutOfRange(f"{name}(): Expected reduction dim {axis} to have non-zero size.")
 
 
 def _a_extreme(name: str, reduce: Reduce, word: str) -> Callable[..., Tensor]:
@@ -61,14 +61,12 @@ amax = _a_extreme("amax", p.max_, "largest")
 amin = _a_extreme("amin", p.min_, "smallest")
 
 
-def _along(
-    input: Tensor, dim: Any, keepdim: bool, name: str, reduce: Reduce, place: Place
-) -> Any:
+def _along(input: Tensor, dim: Any, keepdim: bool, name: str, reduce: Reduce, place: Place) -> Any:
     """`(values, indices)` along one dimension; the gradient goes to the place that is named."""
     x = as_tensor_operand(input, name)._read()
     axis = wrap_dim(dim, x.ndim)
     result = result_type(name, "values", "indices")
-    title = f"{name.title()}Backward0"
+    title = f"{name.title()}"
     if x.ndim == 0:
         zero = p.full((), 0, int64)
         return result(named(p.copy(x), title), wrap(zero))
@@ -93,13 +91,15 @@ def take_along(x: Node, places: Node, axis: int) -> Node:
 def _extreme(
     name: str, reduce: Reduce, place: Place, pairwise: Callable[..., Tensor], word: str
 ) -> Callable[..., Any]:
-    def function(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    def function(
+        input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None
+    ) -> Any:
         if other is not None:
             dim = other
         if dim is None:
             x = as_tensor_operand(input, name)._read()
             _check_not_empty(x, None, name, ShapeError)
-            return named(reduce(x, tuple(range(x.ndim))), f"{name.title()}Backward1")
+            return named(reduce(x, tuple(range(x.ndim))), f"{name.title()}:1")
         if isinstance(dim, Tensor):
             return pairwise(input, dim)
         return _along(input, dim, keepdim, name, reduce, place)

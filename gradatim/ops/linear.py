@@ -19,7 +19,23 @@ from gradatim.ops.arguments import as_number, as_tensor_operand, number_node
 from gradatim.ops.elementwise import named
 from gradatim.tensor import Tensor, method
 
-# --- matmul ------------------------------------------------------------------------------------------
+__all__ = [
+    "addbmm",
+    "addmm",
+    "addmv",
+    "addr",
+    "baddbmm",
+    "bilinear",
+    "bmm",
+    "dot",
+    "linear",
+    "matmul",
+    "mm",
+    "mv",
+    "vdot",
+]
+
+# --- matmul -------------------------------------------------------------------------------------
 
 
 def read_pair(input: Any, other: Any, where: str) -> tuple[Node, Node]:
@@ -41,8 +57,7 @@ def _check_pair(a: Node, b: Node) -> None:
     """That the last axis of `a` meets the axis of `b` it is summed with."""
     if a.ndim == 0 or b.ndim == 0:
         raise ShapeError(
-            f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and "
-            f"{b.ndim}D"
+            f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D"
         )
     inner = b.shape[-2] if b.ndim > 1 else b.shape[0]
     if a.shape[-1] == inner:
@@ -99,7 +114,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     return named(_batched_matmul(a, b), name)
 
 
-_NAMES = {(1, 1): "Dot", (2, 1): "Mv", (2, 2): "Mm", (1, 2): "SqueezeBackward4"}
+_NAMES = {(1, 1): "Dot", (2, 1): "Mv", (2, 2): "Mm", (1, 2): "Squeeze:4"}
 
 
 def _batched_matmul(a: Node, b: Node) -> Node:
@@ -112,8 +127,8 @@ def _batched_matmul(a: Node, b: Node) -> Node:
     b_sizes = (*[None] * (count - len(b_lead)), *b_lead)
     # Dimensions of equal size are paired. Of a pair with a 1, the other stays free.
     paired = [k for k in range(count) if a_sizes[k] == b_sizes[k]]
-    a_lone = [k for k in range(count) if k not in paired and b_sizes[k] in (None, 1)]
-    b_lone = [k for k in range(count) if k not in paired and k not in a_lone]
+    b_lone = [k for k in range(count) if k not in paired and a_sizes[k] in (None, 1)]
+    a_lone = [k for k in range(count) if k not in paired and k not in b_lone]
     a_kept, b_kept = sorted(paired + a_lone), sorted(paired + b_lone)
     a = p.reshape(a, (*[a.shape[k - count + len(a_lead)] for k in a_kept], *a.shape[-2:]))
     b = p.reshape(b, (*[b.shape[k - count + len(b_lead)] for k in b_kept], *b.shape[-2:]))
@@ -136,7 +151,7 @@ def _rmatmul(self: Tensor, other: Any) -> Tensor:
     return matmul(other, self)
 
 
-# --- products of given dimensions --------------------------------------------------------------------
+# --- products of given dimensions ---------------------------------------------------------------
 
 
 @method()
@@ -204,7 +219,7 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
     return _vector_product(input, other, "Vdot")
 
 
-# --- products that are added to something ------------------------------------------------------------
+# --- products that are added to something -------------------------------------------------------
 
 
 def _scaled(x: Node, factor: Any, name: str) -> Node:
@@ -296,7 +311,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     return result
 
 
-# --- linear layers -----------------------------------------------------------------------------------
+# --- linear layers ------------------------------------------------------------------------------
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -337,12 +352,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return _added(bias, product, 1, 1, "Addmm" if x.ndim == 2 else "Add")
 
 
-_LINEAR_NAMES = {(2, 2): "Mm", (2, 1): "Mv", (1, 2): "SqueezeBackward4", (1, 1): "Dot"}
+_LINEAR_NAMES = {(2, 2): "Mm", (2, 1): "Mv", (1, 2): "Squeeze:4", (1, 1): "Dot"}
 
 
-def bilinear(
-    input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
-) -> Tensor:
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`input1 @ weight[k] @ input2` for each k, plus bias.
 
     Args:

@@ -1,6 +1,6 @@
 """The last step of every loss: what `reduction` says.
 
-The arguments `size_average` and `reduce` are how it was spelt until 2018; they still work, and warn.
+Until 2018 it was spelt `size_average` and `reduce`. These still work, with a warning.
 """
 
 from __future__ import annotations

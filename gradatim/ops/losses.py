@@ -197,9 +197,7 @@ class _BinaryCrossEntropy(Function):
         grad_probability = grad_output * (probability - target) / spread
         if not ctx.needs_input_grad[1]:
             return grad_probability, None
-        log_p = ops.clamp(ops.log(probability), min=-100)
-        log_q = ops.clamp(ops.log1p(-probability), min=-100)
-        return grad_probability, grad_output * (log_q - log_p)
+        return grad_probability, grad_output * (ops.log1p(-probability) - ops.log(probability))
 
 
 @op("BinaryCrossEntropy")

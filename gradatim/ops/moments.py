@@ -12,11 +12,13 @@ from typing import Any
 from gradatim.graph import primitives as p
 from gradatim.graph.errors import ArgumentTypeError, DTypeError, ShapeError
 from gradatim.graph.node import Node, Shape
-from gradatim.ops.aliases import numpy_names
+from gradatim.ops._aliases import numpy_names
 from gradatim.ops.arguments import as_tensor_operand, number_node, wrap_dims
 from gradatim.ops.elementwise import named
 from gradatim.ops.reduce import count_along, keep, widened
 from gradatim.tensor import Tensor, method
+
+__all__ = ["corrcoef", "cov", "std", "std_mean", "var", "var_mean"]
 
 
 def safe_sqrt(x: Node) -> Node:

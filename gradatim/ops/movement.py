@@ -611,9 +611,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         low = tuple(cut if j == k else 0 for j in range(input.ndim))
         high = tuple(cut if j == k else n for j, n in enumerate(x.shape))
         zero, one = (0,) * input.ndim, (1,) * input.ndim
-        x = p.concatenate(
-            [p.slice_(x, low, x.shape, one), p.slice_(x, zero, high, one)], k
-        )
+        x = p.concatenate([p.slice_(x, low, x.shape, one), p.slice_(x, zero, high, one)], k)
     return wrap(x if x is not input._read() else p.copy(x))
 
 

@@ -1,7 +1,7 @@
 """Norms: how long a vector is, and how far apart two are.
 
-The order `p` of a norm: Σ|x|^p to the power 1/p; 0 counts what is not zero, `inf` and `-inf` are the
-largest and the smallest |x|. The gradient of a norm at 0 is 0.
+The order `p` of a norm: Σ|x|^p to the power 1/p; 0 counts what is not zero, `inf` and `-inf` are
+the largest and the smallest |x|. The gradient of a norm at 0 is 0.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import as_dtype, bool_
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from gradatim.graph.node import Node, Shape
-from gradatim.ops.aliases import numpy_names
+from gradatim.ops._aliases import numpy_names
 from gradatim.ops.arguments import (
     as_number,
     as_tensor_operand,
@@ -28,6 +28,8 @@ from gradatim.ops.elementwise import named
 from gradatim.ops.moments import safe_sqrt
 from gradatim.ops.reduce import keep, widened
 from gradatim.tensor import Tensor, from_array, method
+
+__all__ = ["cdist", "dist", "linalg_vector_norm", "norm", "pdist", "renorm"]
 
 
 def _norm(x: Node, order: float, axes: Shape) -> Node:
@@ -146,9 +148,7 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Each slice along `dim` scaled down until its norm is at most `maxnorm`."""
     if input.ndim < 2:
-        raise ShapeError(
-            f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions"
-        )
+        raise ShapeError(f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions")
     axis = wrap_dim(dim, input.ndim)
     others = tuple(k for k in range(input.ndim) if k != axis)
     length = linalg_vector_norm(input, p, others, keepdim=True)
@@ -157,12 +157,10 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     return result
 
 
-# --- between many points -----------------------------------------------------------------------------
+# --- between many points ------------------------------------------------------------------------
 
 
-def cdist(
-    x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None
-) -> Tensor:
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     """The distance of each row of `x1` (..., P, M) from each of `x2` (..., R, M): (..., P, R)."""
     if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
         raise ShapeError(

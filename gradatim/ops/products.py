@@ -16,7 +16,21 @@ from gradatim.ops.elementwise import named
 from gradatim.ops.linear import matmul, mm, read_pair
 from gradatim.tensor import Tensor, method, op
 
-# --- inner and outer -----------------------------------------------------------------------------------
+__all__ = [
+    "chain_matmul",
+    "cross",
+    "ger",
+    "inner",
+    "kron",
+    "linalg_cross",
+    "linalg_multi_dot",
+    "matrix_power",
+    "outer",
+    "tensordot",
+    "trace",
+]
+
+# --- inner and outer ----------------------------------------------------------------------------
 
 
 @method("outer", "ger")
@@ -97,7 +111,7 @@ def _paired(a_ndim: int, b_ndim: int, dims: Any) -> tuple[Shape, Shape]:
     return axes
 
 
-# --- Kronecker and cross -------------------------------------------------------------------------------
+# --- Kronecker and cross ------------------------------------------------------------------------
 
 
 @method()
@@ -146,7 +160,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     return result
 
 
-# --- powers and chains ---------------------------------------------------------------------------------
+# --- powers and chains --------------------------------------------------------------------------
 
 
 @method()
@@ -207,9 +221,7 @@ def linalg_multi_dot(tensors: Sequence[Tensor]) -> Tensor:
         matrices[-1] = last.unsqueeze(1)
     for k, matrix in enumerate(matrices):
         if matrix.ndim != 2:
-            raise ShapeError(
-                f"multi_dot(): tensor {k} must be 2D but got {matrix.ndim}D"
-            )
+            raise ShapeError(f"multi_dot(): tensor {k} must be 2D but got {matrix.ndim}D")
         if k and matrices[k - 1].shape[1] != matrix.shape[0]:
             raise ShapeError(
                 f"multi_dot(): tensors {k - 1} and {k} with shapes "

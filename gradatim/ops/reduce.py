@@ -15,7 +15,7 @@ from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType, as_dtype, bool_, float32, int64, uint8
 from gradatim.graph.errors import DTypeError
 from gradatim.graph.node import Node, Shape
-from gradatim.ops.aliases import numpy_names
+from gradatim.ops._aliases import numpy_names
 from gradatim.ops.arguments import (
     as_tensor_operand,
     floating_operand,
@@ -26,7 +26,9 @@ from gradatim.ops.arguments import (
 from gradatim.ops.elementwise import named
 from gradatim.tensor import Tensor, method, wrap
 
-# --- what reductions share -------------------------------------------------------------------------
+__all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "sum"]
+
+# --- what reductions share ----------------------------------------------------------------------
 
 
 def kept_shape(shape: Shape, axes: Shape) -> Shape:
@@ -57,7 +59,7 @@ def _accumulating(input: Any, dtype: DType | None, where: str) -> Node:
     return x if x.dtype.is_floating_point else p.cast(x, int64)
 
 
-# --- sums and products -----------------------------------------------------------------------------
+# --- sums and products --------------------------------------------------------------------------
 
 
 @method()
@@ -77,7 +79,7 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     x = _accumulating(input, dtype, "sum")
     axes = wrap_dims(dim, x.ndim)
     reduced = p.sum_(x, axes)
-    return named(keep(reduced, x.shape, axes, keepdim), "Sum" if dim is None else "SumBackward1")
+    return named(keep(reduced, x.shape, axes, keepdim), "Sum" if dim is None else "Sum:1")
 
 
 @method()
@@ -98,7 +100,7 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     x = _accumulating(input, dtype, "prod")
     axes = tuple(range(x.ndim)) if dim is None else (wrap_dim(dim, x.ndim),)[: x.ndim]
     reduced = p.prod(x, axes)
-    return named(keep(reduced, x.shape, axes, keepdim), "Prod" if dim is None else "ProdBackward1")
+    return named(keep(reduced, x.shape, axes, keepdim), "Prod" if dim is None else "Prod:1")
 
 
 def _need_mean(x: Node, dtype: DType | None) -> Node:
@@ -129,7 +131,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     axes = wrap_dims(dim, x.ndim)
     count = number_node(count_along(x.shape, axes), x.dtype)
     node = p.div(keep(p.sum_(x, axes), x.shape, axes, keepdim), count)
-    return named(node, "Mean" if dim is None else "MeanBackward1")
+    return named(node, "Mean" if dim is None else "Mean:1")
 
 
 @method()
@@ -174,7 +176,7 @@ def _without(shape: Shape, axes: Shape) -> Shape:
     return tuple(n for k, n in enumerate(shape) if k not in axes)
 
 
-# --- truths ----------------------------------------------------------------------------------------
+# --- truths -------------------------------------------------------------------------------------
 
 
 @method()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from gradatim import ops
+from gradatim.compile import outside
 from gradatim.optim.checkpoint import Group
 from gradatim.optim.options import check_how, check_learning_rate, check_number
 from gradatim.optim.rule import Entry, RuleOptimizer, Scalar
@@ -92,11 +93,10 @@ class Adagrad(RuleOptimizer):
             "fused": fused,
         }
         super().__init__(params, defaults)
-        for group in self.param_groups:
-            for param in group["params"]:
-                entry = self.state[param]
-                entry["step"] = 0.0
-                entry["sum"] = self.first("sum", param, group)
+        with outside():
+            for group in self.param_groups:
+                for param in group["params"]:
+                    self.state[param].update(step=0.0, sum=self.first("sum", param, group))
 
     def slots(self, group: Group) -> dict[str, bool]:
         return {"sum": True}

@@ -39,10 +39,12 @@ def pack(groups: list[Group], state: State, counts: Collection[str]) -> dict[str
         packed = {name: option for name, option in group.items() if name != "params"}
         packed["params"] = [index[id(param)] for param in group["params"]]
         packed_groups.append(packed)
-    packed_state = {
-        index[id(key)] if isinstance(key, Tensor) else key: _pack_one(entry, counts)
-        for key, entry in state.items()
-    }
+    packed_state = {}
+    for key, entry in state.items():
+        if not isinstance(key, Tensor):
+            packed_state[key] = entry
+        elif id(key) in index:  # else it was taken out of its group
+            packed_state[index[id(key)]] = _pack_one(entry, counts)
     return {"state": packed_state, "param_groups": packed_groups}
 
 

@@ -1,42 +1,21 @@
-"""Hooks: functions that a user hangs on an optimizer, and the handle that takes one off again."""
+"""Hooks: functions that a user hangs on an optimizer, by the moment they run."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import wraps
-from itertools import count
 from typing import Any
 
+from gradatim.autograd import RemovableHandle
 from gradatim.graph.errors import ArgumentError
 
 Hook = Callable[..., Any]
 
-_next_id = count()
-
-
-class RemovableHandle:
-    """What registering a hook returns: `remove()`, or leaving a `with` block, unregisters it."""
-
-    def __init__(self, hooks: OrderedDict[int, Hook]) -> None:
-        self.hooks = hooks
-        self.id = next(_next_id)
-
-    def remove(self) -> None:
-        """Unregister the hook. Removing twice does nothing."""
-        self.hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.remove()
-
 
 def register(hooks: OrderedDict[int, Hook], hook: Hook, prepend: bool = False) -> RemovableHandle:
     """Add `hook` behind (or, with `prepend`, before) the others in `hooks`."""
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
+    handle = RemovableHandle(hooks, hook)
     if prepend:
         hooks.move_to_end(handle.id, last=False)
     return handle
@@ -84,7 +63,7 @@ def around(step: Callable[..., Any]) -> Callable[..., Any]:
                     )
                 arguments, kwargs = result
         output = step(*arguments, **kwargs)
-        self._opt_called = True  # learning-rate schedulers look at it
+        self._opt_called = True
         for hook in (*self._hooks.after_step.values(), *everywhere.after_step.values()):
             hook(self, arguments, kwargs)
         return output

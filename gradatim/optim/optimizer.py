@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+from gradatim.autograd import RemovableHandle
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, Error
 from gradatim.optim import checkpoint, hooks
 from gradatim.optim.checkpoint import Group
@@ -61,6 +62,9 @@ class Optimizer:
 
     counts: ClassVar[dict[str, float]] = {}
     """The plain numbers in a parameter's state, with their first values."""
+
+    _scheduled = False  # whether a learning-rate scheduler was made for it
+    _opt_called = False  # whether step() was called since
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -217,38 +221,38 @@ class Optimizer:
 
     # --- hooks ----------------------------------------------------------------------------------
 
-    def register_step_pre_hook(self, hook: Callable[..., Any]) -> hooks.RemovableHandle:
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before each step; it may return new (args, kwargs).
 
         In a compiled step, hooks are called while the step is captured, not at each replay.
         """
         return hooks.register(self._hooks.before_step, hook)
 
-    def register_step_post_hook(self, hook: Callable[..., Any]) -> hooks.RemovableHandle:
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after each step."""
         return hooks.register(self._hooks.after_step, hook)
 
     def register_state_dict_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
-    ) -> hooks.RemovableHandle:
+    ) -> RemovableHandle:
         """Call `hook(optimizer)` before `state_dict` is made."""
         return hooks.register(self._hooks.before_state_dict, hook, prepend)
 
     def register_state_dict_post_hook(
         self, hook: Callable[..., Any], prepend: bool = False
-    ) -> hooks.RemovableHandle:
+    ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` on what `state_dict` made; it may return another."""
         return hooks.register(self._hooks.after_state_dict, hook, prepend)
 
     def register_load_state_dict_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
-    ) -> hooks.RemovableHandle:
+    ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` before loading; it may return another one to load."""
         return hooks.register(self._hooks.before_load, hook, prepend)
 
     def register_load_state_dict_post_hook(
         self, hook: Callable[..., Any], prepend: bool = False
-    ) -> hooks.RemovableHandle:
+    ) -> RemovableHandle:
         """Call `hook(optimizer)` after loading."""
         return hooks.register(self._hooks.after_load, hook, prepend)
 

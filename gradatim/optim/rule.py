@@ -10,10 +10,10 @@
 graph and hands them to `commit`, which computes them, with everything else pending, as one
 Program.
 
-In a compiled step (`gd.compile`) the Python code of `step` runs once, and the Program many times.
-Three things keep it right: `_numbers_of` registers the counting and the numbers, which are read at
-each replay; slots are made outside the capture; and `_branches` is the guard, all that the choice
-of formulas depends on.
+In a compiled step (`gd.compile`) the Python code of `step` runs once, to build the graph, and the
+Program many times. Three things keep it right: counting steps and computing numbers is registered
+to be done before each run (`_numbers_of`); slots are made outside the captured graph (`_slots_of`);
+and `_branches`, all that the choice of formulas depends on, is the guard.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
-from operator import getitem
-from typing import Any
+from operator import getitem, is_
+from typing import Any, ClassVar
 
 from gradatim import ops
 from gradatim.autograd import enable_grad, no_grad
@@ -41,6 +41,9 @@ Entry = dict[str, Any]
 Writes = dict[int, tuple[Tensor, Tensor]]
 """By the id of a tensor: the tensor, and the new value it will get."""
 
+Cohort = list[tuple[Tensor, Entry, dict[str, Tensor]]]
+"""Parameters in one phase: each with what is kept for it, and with its slots."""
+
 
 class RuleOptimizer(Optimizer):
     """An optimizer whose step is `rule`, applied to each parameter.
@@ -50,6 +53,9 @@ class RuleOptimizer(Optimizer):
     """
 
     # --- what an optimizer declares -------------------------------------------------------------
+
+    rule: ClassVar[Callable[..., tuple[Any, ...]]]
+    """The update of one parameter: its new value, and the new value of each slot."""
 
     def slots(self, group: Group) -> dict[str, bool]:
         """The tensors `rule` takes and returns, in its order: name, and whether it is in use."""
@@ -69,12 +75,7 @@ class RuleOptimizer(Optimizer):
 
     def phase(self, entry: Entry) -> Hashable:
         """Parameters of one group in an equal phase share the numbers of a step."""
-        return tuple(entry.get(name) for name in self.counts)
-
-    @staticmethod
-    def rule(param: Tensor, grad: Tensor, *slots: Tensor | None, **numbers: Any) -> tuple[Any, ...]:
-        """The update of one parameter: its new value, and the new value of each slot."""
-        raise NotImplementedError
+        return tuple(map(entry.get, self.counts))
 
     # --- one step -------------------------------------------------------------------------------
 
@@ -92,7 +93,7 @@ class RuleOptimizer(Optimizer):
             with enable_grad():
                 loss = closure()
         writes: Writes = {}
-        cohorts = []
+        cohorts: list[Cohort] = []
         with no_grad():
             for group in self.param_groups:
                 for params in self._cohorts(group):
@@ -100,7 +101,7 @@ class RuleOptimizer(Optimizer):
             if writes:
                 commit(list(writes.values()))
         if capturing():
-            guard(partial(self._branches, self.state, self.param_groups, cohorts))
+            guard(self._branches(cohorts))
         return loss
 
     def _cohorts(self, group: Group) -> Iterable[list[Tensor]]:
@@ -115,17 +116,18 @@ class RuleOptimizer(Optimizer):
                 cohorts.setdefault(key, []).append(param)
         return cohorts.values()
 
-    def _update(self, group: Group, params: list[Tensor], writes: Writes) -> list[Entry]:
+    def _update(self, group: Group, params: list[Tensor], writes: Writes) -> Cohort:
         """Add the new values of one cohort's parameters and slots to `writes`."""
-        slots = self.slots(group)
-        remembers = self.counts or any(slots.values())
+        in_use = self.slots(group)
+        remembers = self.counts or any(in_use.values())
         entries = [self.state[param] if remembers else {} for param in params]
-        numbers = self._numbers_of(group, entries, like=params[0])
+        slots = self._slots_of(group, params, entries, in_use)
+        numbers = self._numbers_of(group, entries, slots, like=params[0])
         weight_decay, shrink = numbers.pop("weight_decay", None), numbers.pop("shrink", None)
         switches = self.switches(group)
         maximize = group.get("maximize", False)
-        for param, entry in zip(params, entries):
-            targets = (param, *self._slots_of(param, entry, slots, group))
+        for param, own_slots in zip(params, slots):
+            targets = (param, *(own_slots.get(name) for name in in_use))
             value, *slot_values = (
                 writes[id(target)][1] if id(target) in writes else target for target in targets
             )
@@ -138,25 +140,44 @@ class RuleOptimizer(Optimizer):
             for target, new_value in zip(targets, new_values):
                 if target is not None:
                     writes[id(target)] = target, new_value
-        return entries
+        return list(zip(params, entries, slots)) if remembers else []
 
     def _slots_of(
-        self, param: Tensor, entry: Entry, slots: dict[str, bool], group: Group
-    ) -> list[Tensor | None]:
-        """The slots of `param` in `rule`'s order, None where not in use; made at the first step."""
-        for name, in_use in slots.items():
-            if in_use and entry.get(name) is None:
-                with outside():
-                    entry[name] = self.first(name, param, group)
-        return [entry[name] if in_use else None for name, in_use in slots.items()]
+        self, group: Group, params: list[Tensor], entries: list[Entry], in_use: dict[str, bool]
+    ) -> list[dict[str, Tensor]]:
+        """The slots of each parameter by name; those that are not there yet are made."""
+        names = [name for name, used in in_use.items() if used]
+        slots = [
+            {name: entry[name] for name in names if entry.get(name) is not None}
+            for entry in entries
+        ]
+        if any(len(own_slots) < len(names) for own_slots in slots):
+            with outside():
+                for param, own_slots in zip(params, slots):
+                    for name in names:
+                        if name not in own_slots:
+                            own_slots[name] = self.first(name, param, group)
+        return slots
 
-    def _numbers_of(self, group: Group, entries: list[Entry], like: Tensor) -> dict[str, Any]:
-        """Count one step, and give its numbers; in a compiled step, at each replay again."""
-        if not capturing():
-            return self._advance(group, entries)
-        with outside():
+    def _numbers_of(
+        self, group: Group, entries: list[Entry], slots: list[dict[str, Tensor]], like: Tensor
+    ) -> dict[str, Any]:
+        """Count one step, put the slots into the state, and give the step's numbers.
+
+        In capture nothing happens yet: it is all done before each run of the Program.
+        """
+
+        def begin_step() -> dict[str, float]:
             numbers = self._advance(group, entries)
-        on_replay(lambda: numbers.update(self._advance(group, entries)))
+            for entry, own_slots in zip(entries, slots):
+                entry.update(own_slots)
+            return numbers
+
+        if not capturing():
+            return begin_step()
+        with outside():
+            numbers = self._advance(group, [entry.copy() for entry in entries])
+        on_replay(lambda: numbers.update(begin_step()))
         return {name: host_scalar(partial(getitem, numbers, name), like) for name in numbers}
 
     def _advance(self, group: Group, entries: list[Entry]) -> dict[str, float]:
@@ -166,8 +187,9 @@ class RuleOptimizer(Optimizer):
         if "step" in self.counts:
             entry["step"] += 1
         numbers = self.numbers(group, entry)
+        counts = {name: entry[name] for name in self.counts}
         for other in entries[1:]:
-            other.update({name: entry[name] for name in self.counts})
+            other.update(counts)
         decay = _decay(group)
         if decay == "coupled":
             numbers["weight_decay"] = float(group["weight_decay"])
@@ -175,22 +197,38 @@ class RuleOptimizer(Optimizer):
             numbers["shrink"] = 1 - float(group["lr"]) * float(group["weight_decay"])
         return numbers
 
-    def _branches(self, state: Any, groups: list[Group], cohorts: list[list[Entry]]) -> Hashable:
-        """Everything but values that `step` depends on: while it is equal, replays are right."""
+    def _branches(self, cohorts: list[Cohort]) -> Callable[[], Hashable]:
+        """A function that gives all that `step` depends on but values: the guard of a replay.
+
+        It is called at every replay, and so loops in C where it can.
+        """
+        groups = self.param_groups
+        kept = [(param, entry, slots) for cohort in cohorts for param, entry, slots in cohort]
+        params = [param for param, _, _ in kept]
+        entries = [entry for _, entry, _ in kept]
+        of_slot = [(entry, name, slot) for _, entry, slots in kept for name, slot in slots.items()]
+        owners, names, tensors = zip(*of_slot) if of_slot else ((), (), ())
+        by_cohort = [[entry for _, entry, _ in cohort] for cohort in cohorts if len(cohort) > 1]
+
+        def read() -> Hashable:
+            return (
+                [self._options(group) for group in self.param_groups],
+                self.param_groups is groups,
+                all(map(is_, map(self.state.get, params), entries)),
+                all(map(is_, map(dict.get, owners, names, tensors), tensors)),
+                [len(set(map(self.phase, cohort))) for cohort in by_cohort],
+            )
+
+        return read
+
+    def _options(self, group: Group) -> tuple[Any, ...]:
+        """What decides which formulas the parameters of a group get, and which parameters."""
         return (
-            self.state is state and len(state),
-            self.param_groups is groups,
-            tuple(
-                (
-                    *map(id, group["params"]),
-                    group.get("maximize", False),
-                    _decay(group),
-                    *self.slots(group).values(),
-                    *self.switches(group).values(),
-                )
-                for group in self.param_groups
-            ),
-            all(len({self.phase(entry) for entry in entries}) == 1 for entries in cohorts),
+            *map(id, group["params"]),
+            group.get("maximize", False),
+            _decay(group),
+            *self.slots(group).values(),
+            *self.switches(group).values(),
         )
 
 

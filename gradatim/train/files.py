@@ -8,28 +8,27 @@ stored as safetensors, whose metadata carries one JSON text with everything that
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import gradatim
+from gradatim.data.files import replacing
 from gradatim.graph.errors import CheckpointError
 
 FORMAT = 1
 """The version of everything that this file writes. A reader refuses what is newer than itself."""
 
 METADATA_KEY = "gradatim"
-TEMPORARY_SUFFIX = ".unfinished"
 
 
 def write_file(path: str | os.PathLike, data: bytes) -> None:
-    """Put `data` at `path`: all of it, or nothing and a `CheckpointError` that says why.
+    """Put `data` at `path`: all of it, or nothing and a `DataError` that says why.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "note.txt"
@@ -40,29 +39,9 @@ def write_file(path: str | os.PathLike, data: bytes) -> None:
     path = Path(path)
     with replacing(path) as temporary, open(temporary, "wb") as file:
         file.write(data)
-
-
-@contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """Gives a temporary name beside `path`; what the block leaves there becomes `path`, at once.
-
-    For libraries that write files by themselves (pictures, Parquet). If the block fails, `path` is
-    as it was, and the temporary file is gone.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
-    try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _flush_folder(path.parent)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            raise CheckpointError(_why_not_written(path, error)) from error
-        raise
+        file.flush()
+        os.fsync(file.fileno())
+    _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -75,18 +54,9 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _why_not_written(path: Path, error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return (
-            f"cannot write {path}: the disk is full (what was there before is intact); "
-            "free some space and try again"
-        )
-    return f"cannot write {path}: {error.strerror or error}; choose a folder you can write to"
-
-
 def remove_unfinished(folder: Path) -> None:
     """Delete the temporary files that a killed process left in `folder`."""
-    for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+    for leftover in folder.glob(".*.unfinished"):
         with contextlib.suppress(OSError):
             leftover.unlink()
 
@@ -107,7 +77,7 @@ def write_tensors(path: Path, kind: str, arrays: Mapping[str, np.ndarray], about
         "crc32": _checksum(arrays),
         **about,
     }
-    text = json.dumps(header, sort_keys=True)
+    text = json.dumps(header)
     write_file(path, save(arrays, metadata={METADATA_KEY: text}))
 
 

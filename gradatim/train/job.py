@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from gradatim.engines import set_engine
 from gradatim.graph.errors import ArgumentError, DataError
 from gradatim.random import manual_seed
 from gradatim.train.architecture import mlp
-from gradatim.train.callbacks import EarlyStopping
+from gradatim.train.callbacks import Callback, EarlyStopping
 from gradatim.train.history import History
 from gradatim.train.predictor import Predictor
 from gradatim.train.problem import Problem, load_problem
@@ -46,8 +47,8 @@ class Job:
     Data is read and everything is checked here, before anything is written.
     """
 
-    def __init__(self, recipe: Recipe, problem: Problem) -> None:
-        self.recipe, self.problem = recipe, problem
+    def __init__(self, recipe: Recipe, problem: Problem, callbacks: Sequence[Callback] = ()) -> None:
+        self.recipe, self.problem, self.callbacks = recipe, problem, list(callbacks)
         recipe.complete(problem.defaults)
         recipe.check()
         _check_loss(recipe.loss, problem)
@@ -89,7 +90,13 @@ class Job:
                     f"{recipe.data} is not what the run {run.path} was trained on: it has changed "
                     "since; begin a new run"
                 )
-        return cls(recipe, load_problem(recipe))
+        rate = changes.get("learning_rate")
+        callbacks = [] if rate is None else [SetLearningRate(rate)]
+        job = cls(recipe, load_problem(recipe), callbacks)
+        if changes:
+            run.config["recipe"] = recipe.to_config()
+            run.write_config()
+        return job
 
     def create_run(self, folder: str | os.PathLike | None = None) -> Run:
         """The folder of a new run, by default the next number under `runs`."""
@@ -101,13 +108,14 @@ class Job:
     ) -> Results:
         """Train, evaluate the best model, and draw the pictures."""
         recipe, problem = self.recipe, self.problem
-        stopping = [EarlyStopping(patience=recipe.patience)] if recipe.patience else []
+        stopping = recipe.patience and problem.validation
+        early = [EarlyStopping(patience=recipe.patience)] if stopping else []
         trainer = Trainer(
             self.model,
             recipe.loss,
             recipe.make_optimizer(self.model),
             metrics=problem.metrics(),
-            callbacks=stopping if problem.validation else [],
+            callbacks=early + self.callbacks,
             monitor=self._monitor(),
             run_dir=run,
             progress=progress,
@@ -141,6 +149,17 @@ class Job:
             return targets, outputs.argmax(axis=1)
         restore = self.problem.preprocessing.inverse_target
         return restore(targets), restore(outputs)
+
+
+class SetLearningRate(Callback):
+    """Another learning rate from here on."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = self.rate
 
 
 def checksum(path: str | os.PathLike) -> str:

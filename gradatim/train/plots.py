@@ -24,22 +24,24 @@ def can_plot() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def plot_curves(run: Run, history: History) -> None:
-    """`curves.png`: loss and each metric over the epochs."""
+def plot_curves(run: Run, history: History, validation: str = "validation") -> None:
+    """`curves.png`: loss and each metric over the epochs. `validation` is what those rows are called."""
     figure, save = _figure(run, "curves.png")
     names = [name for name in METRICS if name in history.last]
     axes = figure.subplots(1, 1 + len(names), squeeze=False)[0]
     epochs = history["epoch"]
     axes[0].plot(epochs, history["loss"], color=SERIES[0], label="training")
     if "validation_loss" in history.last:
-        axes[0].plot(epochs, history["validation_loss"], color=SERIES[1], label="validation")
+        axes[0].plot(epochs, history["validation_loss"], color=SERIES[1], label=validation)
         axes[0].legend(frameon=False)
     axes[0].set_title("Loss", loc="left")
     if min(history["loss"]) > 0:
         axes[0].set_yscale("log")
+        axes[0].yaxis.set_major_formatter("{x:g}")
+        axes[0].yaxis.set_minor_formatter("{x:g}")
     for axis, name in zip(axes[1:], names):
         axis.plot(epochs, history[name], color=SERIES[1])
-        axis.set_title(METRICS[name].label, loc="left")
+        axis.set_title(f"{METRICS[name].label} ({validation})", loc="left")
     for axis in axes:
         axis.set_xlabel("epoch")
         axis.grid(color=GRID, linewidth=0.6)

@@ -18,7 +18,7 @@ class Position:
     rows:          rows in its batches
     metric_sums:   each metric's sums over its batches (where metrics are taken on training data)
     seconds:       time it took so far
-    finished:      training reached its end, or stopped early
+    stopped:       a callback ended training early
     """
 
     epoch: int = 0
@@ -28,7 +28,7 @@ class Position:
     rows: int = 0
     metric_sums: list[np.ndarray] = field(default_factory=list)
     seconds: float = 0.0
-    finished: bool = False
+    stopped: bool = False
 
     def add(self, loss: float, rows: int, sums: list[np.ndarray]) -> None:
         """Count one more batch's values."""

@@ -23,7 +23,7 @@ Part = tuple[np.ndarray, np.ndarray]
 class Problem:
     """Inputs and targets in parts, and the defaults that suit them.
 
-    name:          for the run's folder
+    name, title:   for the run's folder, and for people
     train:         float32 inputs (rows, inputs); targets: int64 class indices (rows,), or float32
                    values (rows, outputs)
     validation:    looked at after each epoch, to choose the best; None where there are too few rows
@@ -33,11 +33,13 @@ class Problem:
     targets:       names of the columns learned
     scale:         what one unit of each output is in the data (regression)
     rows:          what a row is called
+    validation_use: what the validation rows are, to a person
     defaults:      for what the recipe leaves open
     notes:         what was done to the data that a person should know
     """
 
     name: str
+    title: str
     train: Part
     validation: Part | None
     test: Part | None
@@ -48,6 +50,7 @@ class Problem:
     rows: str
     defaults: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    validation_use: str = "validation"
 
     @property
     def inputs(self) -> int:
@@ -87,6 +90,7 @@ def mnist_problem(recipe: Recipe) -> Problem:
     preprocessing = pixel_preprocessing(28, 28, list(range(10)))
     return Problem(
         name="mnist",
+        title="MNIST",
         train=(_pixels(digits.train_images), digits.train_labels.astype(np.int64)),
         validation=(_pixels(digits.test_images), digits.test_labels.astype(np.int64)),
         test=None,
@@ -95,6 +99,7 @@ def mnist_problem(recipe: Recipe) -> Problem:
         targets=["label"],
         scale=None,
         rows="images",
+        validation_use="test",
         defaults={
             "epochs": 20,
             "batch_size": 1000,
@@ -162,6 +167,7 @@ def table_problem(recipe: Recipe) -> Problem:
     ]
     return Problem(
         Path(path).name.split(".")[0],
+        Path(path).name,
         *parts,
         preprocessing=preprocessing,
         classes=classes,

@@ -27,8 +27,11 @@ ACTIVATIONS = {
     "silu": "SiLU",
 }
 
+TASKS = ("classification", "regression")
+
 CLASSIFICATION_LOSSES = ("mse", "cross_entropy")
 REGRESSION_LOSSES = ("mse", "l1", "smooth_l1")
+LOSSES = tuple(dict.fromkeys(CLASSIFICATION_LOSSES + REGRESSION_LOSSES))
 
 
 @dataclass

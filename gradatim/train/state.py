@@ -109,7 +109,11 @@ def continue_run(trainer: Trainer, batches: int) -> None:
     found = trainer.run.read_checkpoint()
     if found is None:
         return
-    restore(trainer, Snapshot(*found), str(trainer.run.checkpoint_file))
+    source = trainer.run.checkpoint_file
+    try:
+        restore(trainer, Snapshot(*found), str(source))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{source} is damaged: {error!r}; train again") from None
     if trainer.position.batch > batches:
         raise CheckpointError(
             f"{trainer.run.path} was interrupted after batch {trainer.position.batch} of an epoch; "

@@ -125,9 +125,8 @@ class Trainer:
         loader = as_loader(train, batch_size, shuffle)
         self.monitor = self._wanted_monitor or self._default_monitor(validation)
         self._begin(epochs, batch_size, len(loader), resume)
-        if self.position.finished and self.position.epoch >= epochs:
+        if self.position.stopped or self.position.epoch >= epochs:
             return self.history
-        self.position.finished = False
         self._step = self.make_step(() if validation is not None else self.metrics)
         self._show = make_progress(self.progress)
         self._show.start(epochs, len(loader))
@@ -242,6 +241,10 @@ class Trainer:
         if isinstance(self.scheduler, OneCycleLR):
             self.scheduler.step()
 
+    def forget_unread(self) -> None:
+        """Never look at the losses of the steps since the last look."""
+        self._unread.clear()
+
     def _read_losses(self) -> float:
         """Add up the losses not looked at yet, and give the latest. Raises `Diverged`."""
         for number, (loss, rows, sums) in enumerate(self._unread):
@@ -299,11 +302,12 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_epoch_end(self, record)
         self.position = self.position.next_epoch()
-        self.position.finished = self.stop or self.position.epoch >= epochs
+        self.position.stopped = self.stop
+        finished = self.stop or self.position.epoch >= epochs
         due = time.monotonic() - self._saved_at > SAVE_AFTER_EPOCH
-        if due or self.position.finished or self._interrupts.requested:
+        if due or finished or self._interrupts.requested:
             self._save()
-        if self._interrupts.requested and not self.position.finished:
+        if self._interrupts.requested and not finished:
             raise TrainingInterrupted
 
     # Beginning and saving
@@ -312,6 +316,7 @@ class Trainer:
         """A new run, or the state of the one to be continued."""
         self.position, self.history = Position(), History(self.monitor)
         self.best_arrays = None
+        self.written_epoch: int | None = None
         self.epoch_random: dict[str, Any] = {}
         self.stop = False
         self._unread: list[tuple[Tensor, int, list[Tensor]]] = []

@@ -11,6 +11,9 @@ import torch
 
 import gradatim as gd
 
+# PyTorch warns of schedulers that others step, and so do we.
+pytestmark = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
+
 
 def error_of(call):
     with pytest.raises(Exception) as caught:

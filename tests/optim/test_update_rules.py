@@ -7,6 +7,7 @@ import math
 import pytest
 
 import gradatim as gd
+from gradatim import realize
 
 
 def steps_of(make, grads, start=1.0):
@@ -150,7 +151,7 @@ def test_every_optimizer_fits_a_line(name):
     x = gd.randn(50, 2)
     y = x @ gd.tensor([2.0, -1.0]) + 0.5
     w, b = gd.zeros(2, requires_grad=True), gd.zeros((), requires_grad=True)
-    lr = {"Adadelta": 50.0, "Adagrad": 0.5, "SGD": 0.1, "ASGD": 0.1}.get(name, 0.05)
+    lr = {"Adadelta": 5.0, "Adagrad": 0.5, "SGD": 0.1, "ASGD": 0.1}.get(name, 0.05)
     optimizer = getattr(gd.optim, name)([w, b], lr=lr)
 
     def closure():
@@ -163,3 +164,18 @@ def test_every_optimizer_fits_a_line(name):
     for _ in range(200):
         last = optimizer.step(closure).item()
     assert last < 1e-2 * first
+
+
+@pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - {"RAdam"}))  # RAdam has two phases
+def test_a_schedule_and_the_step_count_make_no_new_program(name):
+    w = gd.tensor([[0.5, 0.25], [1.0, 2.0]], requires_grad=True)
+    optimizer = getattr(gd.optim, name)([w], lr=0.37)
+    scheduler = gd.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=30)
+    counts = []
+    for _ in range(5):
+        optimizer.zero_grad()
+        (w**2).sum().backward()
+        optimizer.step()
+        scheduler.step()
+        counts.append(len(realize.state.programs))
+    assert counts == counts[:1] * 5

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any
 
-from gradatim.compile import capturing, on_replay, outside
+from gradatim.compile import capturing, on_replay
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError
 from gradatim.optim.checkpoint import Group
 from gradatim.optim.optimizer import MissingKey, Optimizer
@@ -34,15 +34,13 @@ EPOCH_IS_DEPRECATED = (
 
 
 def replayed(step: Callable[..., None]) -> Callable[..., None]:
-    """Let a scheduler's `step` inside a compiled step be called at each replay, too."""
+    """Let a scheduler's `step` inside a compiled step be called at each run of that."""
 
     @wraps(step)
     def replayed_step(self: LRScheduler, *args: Any, **kwargs: Any) -> None:
-        if not capturing():
-            step(self, *args, **kwargs)
-            return
-        on_replay(partial(step, self, *args, **kwargs))
-        with outside():
+        if capturing():
+            on_replay(partial(step, self, *args, **kwargs))
+        else:
             step(self, *args, **kwargs)
 
     return replayed_step
@@ -95,7 +93,7 @@ class LRScheduler:
                 )
         self.base_lrs: list[Rate] = option_of_groups(optimizer, "initial_lr")
         self.last_epoch = last_epoch
-        if not hasattr(optimizer, "_scheduled"):
+        if not optimizer._scheduled:
             optimizer._scheduled, optimizer._opt_called = True, False
         self._initial_step()
 
@@ -138,7 +136,7 @@ class LRScheduler:
                 UserWarning,
                 stacklevel=4,
             )
-        elif not getattr(self.optimizer, "_opt_called", False):
+        elif not self.optimizer._opt_called:
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. "
                 "In PyTorch 1.1.0 and later, you should call them in the opposite order: "

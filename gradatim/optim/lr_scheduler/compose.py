@@ -17,7 +17,7 @@ class ComposedLR(LRScheduler):
 
     _schedulers: Sequence[LRScheduler]
 
-    def _check(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler]) -> None:
+    def _check(self, optimizer: Optimizer | None, schedulers: Sequence[LRScheduler]) -> None:
         name = type(self).__name__
         for i, scheduler in enumerate(schedulers):
             if not hasattr(scheduler, "optimizer"):
@@ -102,7 +102,7 @@ class SequentialLR(ComposedLR):
         self._last_lr = first.get_last_lr()
 
     @replayed
-    def step(self) -> None:  # type: ignore[override]
+    def step(self) -> None:
         """Set the next rates. Call it after `optimizer.step()`."""
         self.last_epoch += 1
         i = bisect_right(self._milestones, self.last_epoch)
@@ -130,14 +130,13 @@ class ChainedScheduler(ComposedLR):
                 "ChainedScheduler expects at least one scheduler to be chained, but got no "
                 "scheduler."
             )
-        optimizer = optimizer or getattr(schedulers[0], "optimizer", None)
-        self._check(optimizer, schedulers)
+        self._check(optimizer or getattr(schedulers[0], "optimizer", None), schedulers)
         self._schedulers = schedulers
-        self.optimizer = optimizer
-        self._last_lr = option_of_groups(optimizer, "lr")
+        self.optimizer = optimizer or schedulers[0].optimizer
+        self._last_lr = option_of_groups(self.optimizer, "lr")
 
     @replayed
-    def step(self) -> None:  # type: ignore[override]
+    def step(self) -> None:
         """Step every scheduler, in their order. Call it after `optimizer.step()`."""
         for scheduler in self._schedulers:
             scheduler.step()

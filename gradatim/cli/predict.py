@@ -1,0 +1,125 @@
+"""`gradatim predict`: what a trained model says about new rows, or about a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gradatim.train.predictor import Predictor
+
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+PREVIEW_ROWS = 5
+
+
+def predict(
+    run: str = typer.Argument(..., metavar="RUN", help="The folder of a run, or a model file."),
+    data: str = typer.Argument(..., metavar="DATA", help="A table of new rows, or a picture."),
+    output: str = typer.Option(
+        None, "--output", "-o", metavar="FILE", help="CSV to write [DATA-predictions.csv]"
+    ),
+) -> None:
+    """Predict new rows, or the digit on a picture."""
+    from gradatim.train import load
+
+    model = load(run)
+    if data.lower().endswith(PICTURES):
+        _predict_picture(model, data)
+    else:
+        _predict_table(model, data, output)
+
+
+def _predict_picture(model: Predictor, path: str) -> None:
+    inputs = model.inputs(path)
+    probabilities = model.predict_proba(inputs)[0]
+    order = probabilities.argsort()[::-1]
+    height, width = model.preprocessing.image
+    print(drawing(inputs.numpy().reshape(height, width)))
+    best, *others = order[:3]
+    rest = ", ".join(f"{model.classes[k]} {probabilities[k]:.1%}" for k in others)
+    print(f"{path}: {model.classes[best]}  ({probabilities[best]:.1%}; then {rest})")
+
+
+def _predict_table(model: Predictor, path: str, output: str | None) -> None:
+    from gradatim.data import read_table
+    from gradatim.data.files import replacing
+    from gradatim.graph.errors import DataError
+
+    if model.preprocessing is None:
+        raise DataError("this model was saved without preprocessing: it does not know tables")
+    table = read_table(path)
+    notes: list[str] = []
+    inputs = model.preprocessing.transform_features(table, source=path, notes=notes)
+    outputs = model.outputs(inputs)
+    columns = answer_columns(model, outputs)
+    frame = _frame(columns)
+    output = output or f"{_stem(path)}-predictions.csv"
+    if output == "-":
+        print(frame.write_csv(), end="")
+        return
+    with replacing(output) as temporary:
+        frame.write_csv(temporary)
+    for note in notes:
+        print(f"Note      {note}")
+    _preview(frame)
+    print(f"Wrote {frame.height:,} predictions to {output}.")
+
+
+def answer_columns(model: Predictor, outputs: np.ndarray) -> dict[str, Any]:
+    """The predictions as columns: the targets' names, and a probability for each class."""
+    names = model.preprocessing.targets
+    meaning = model.meaning(outputs)
+    if model.classes is None:
+        values = meaning.reshape(len(outputs), -1)
+        return {name: values[:, k] for k, name in enumerate(names)}
+    probabilities = model.probabilities(outputs)
+    columns: dict[str, Any] = {names[0]: meaning}
+    return columns | {
+        f"probability_{name}": probabilities[:, k] for k, name in enumerate(model.classes)
+    }
+
+
+def drawing(image: np.ndarray) -> str:
+    """A picture of values from 0 to 1 in text, two rows of pixels in one line.
+
+    >>> import numpy as np
+    >>> print(drawing(np.array([[0, 1], [1, 1]])))
+    ▄█
+    """
+    ink = image > 0.4
+    if len(ink) % 2:
+        ink = [*ink, [False] * len(ink[0])]
+    blocks = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
+    pairs = zip(ink[::2], ink[1::2])
+    lines = ["".join(blocks[bool(a), bool(b)] for a, b in zip(*pair)).rstrip() for pair in pairs]
+    return "\n".join(lines).strip("\n")
+
+
+def _frame(columns: dict[str, Any]) -> Any:
+    import polars
+
+    return polars.DataFrame(columns)
+
+
+def _stem(path: str) -> str:
+    return Path(path).name.split(".")[0]
+
+
+def _preview(frame: Any) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD)
+    shown = frame.columns[:8]
+    for name in shown:
+        table.add_column(name, justify="left" if name == shown[0] else "right", no_wrap=True)
+    for row in frame.head(PREVIEW_ROWS).select(shown).rows():
+        table.add_row(*[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row])
+    if frame.height > PREVIEW_ROWS:
+        table.add_row("…")
+    Console(highlight=False).print(table)

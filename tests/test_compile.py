@@ -1,0 +1,268 @@
+"""gd.compile: a whole step, captured once and replayed."""
+
+import warnings
+
+import pytest
+
+import gradatim as gd
+from gradatim.realize import state
+
+
+def regression(seed=0):
+    gd.manual_seed(seed)
+    model = gd.nn.Sequential(gd.nn.Linear(4, 8), gd.nn.Tanh(), gd.nn.Linear(8, 1))
+    x = gd.randn(32, 4)
+    return model, x, x.sum(1, keepdim=True).tanh()
+
+
+def train(compiled, make_optimizer, steps=6, dropout=False):
+    model, x, y = regression()
+    if dropout:
+        model = gd.nn.Sequential(model[0], gd.nn.Dropout(0.3), model[2])
+    optimizer = make_optimizer(model.parameters())
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = gd.nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    run = gd.compile(step) if compiled else step
+    losses = [run(x, y).item() for _ in range(steps)]
+    return losses, [p.detach().clone() for p in model.parameters()]
+
+
+OPTIMIZERS = {
+    "sgd": lambda ps: gd.optim.SGD(ps, lr=0.1),
+    "momentum": lambda ps: gd.optim.SGD(ps, lr=0.1, momentum=0.9, nesterov=True),
+    "adam": lambda ps: gd.optim.Adam(ps, lr=0.01),
+    "adamw": lambda ps: gd.optim.AdamW(ps, lr=0.01),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("dropout", [False, True])
+def test_a_compiled_step_gives_the_same_bits(name, dropout):
+    plain = train(False, OPTIMIZERS[name], dropout=dropout)
+    compiled = train(True, OPTIMIZERS[name], dropout=dropout)
+    assert plain[0] == compiled[0]
+    assert all(a.equal(b) for a, b in zip(plain[1], compiled[1]))
+
+
+def test_replays_compile_nothing_and_run_no_python():
+    model, x, y = regression()
+    optimizer = gd.optim.SGD(model.parameters(), lr=0.1)
+    calls = []
+
+    @gd.compile
+    def step(x, y):
+        calls.append(1)
+        optimizer.zero_grad()
+        loss = gd.nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    step(x, y)
+    before = state.compiled
+    for _ in range(5):
+        step(x, y)
+    assert len(calls) == 1 and state.compiled == before
+
+
+def test_parameters_are_updated_in_place():
+    model, x, y = regression()
+    optimizer = gd.optim.SGD(model.parameters(), lr=0.1)
+    weight = model[0].weight
+    place, before = weight.data_ptr(), weight.detach().clone()
+
+    @gd.compile
+    def step(x, y):
+        optimizer.zero_grad()
+        gd.nn.functional.mse_loss(model(x), y).backward()
+        optimizer.step()
+
+    for _ in range(3):
+        step(x, y)
+    assert weight.data_ptr() == place
+    assert not weight.equal(before)
+
+
+def test_a_learning_rate_schedule_takes_effect():
+    def losses(compiled):
+        model, x, y = regression()
+        optimizer = gd.optim.SGD(model.parameters(), lr=0.5)
+        schedule = gd.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = gd.nn.functional.mse_loss(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        run = gd.compile(step) if compiled else step
+        found = []
+        for _ in range(5):
+            found.append(run(x, y).item())
+            schedule.step()
+        return found
+
+    assert losses(True) == losses(False)
+
+
+def test_python_floats_are_inputs():
+    w = gd.zeros(2)
+    calls = []
+
+    @gd.compile
+    def step(rate):
+        calls.append(1)
+        w.add_(gd.ones(2), alpha=rate * 2)
+        return w.sum()
+
+    assert [step(r).item() for r in (1.0, 0.5, 0.25)] == [4.0, 6.0, 7.0]
+    assert len(calls) == 1
+
+
+def test_a_float_that_is_looked_at_is_a_guard():
+    @gd.compile
+    def step(x, k):
+        return x * 10 if k > 1.0 else x * k
+
+    x = gd.ones(1)
+    assert [step(x, k).item() for k in (0.5, 2.0, 0.25, 0.5)] == [0.5, 10.0, 0.25, 0.5]
+
+
+def test_train_and_eval_are_different_programs():
+    gd.manual_seed(0)
+    layer = gd.nn.Dropout(0.5)
+    step = gd.compile(lambda x: layer(x))
+    x = gd.ones(1000)
+    assert 300 < (step(x) == 0).sum().item() < 700
+    layer.eval()
+    assert (step(x) == 0).sum().item() == 0
+    layer.train()
+    assert (step(x) == 0).sum().item() > 0
+
+
+def test_draws_are_drawn_anew_and_in_order():
+    gd.manual_seed(3)
+    expected = [gd.rand(2).tolist() for _ in range(3)]
+    gd.manual_seed(3)
+    step = gd.compile(lambda: gd.rand(2) * 1)
+    assert [step().tolist() for _ in range(3)] == expected
+
+
+def test_other_shapes_are_captured_anew():
+    step = gd.compile(lambda x: x * 2)
+    assert step(gd.ones(2)).tolist() == [2.0, 2.0]
+    assert step(gd.ones(3)).tolist() == [2.0, 2.0, 2.0]
+    assert step(gd.tensor([1, 2])).dtype is gd.int64
+
+
+def test_looking_at_a_value_falls_back_with_one_warning_that_names_the_line():
+    w = gd.zeros(1)
+
+    @gd.compile
+    def step(x):
+        w.add_(1)
+        if (x.sum() > 0).item():
+            return x * 2
+        return x
+
+    with pytest.warns(UserWarning, match=r"runs uncompiled.*test_compile\.py:\d+"):
+        assert step(gd.ones(2)).tolist() == [2.0, 2.0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert step(-gd.ones(2)).tolist() == [-1.0, -1.0]
+    assert w.item() == 2.0  # the attempt to capture left no trace
+
+
+def test_a_tensor_that_escapes_says_so():
+    kept = []
+
+    @gd.compile
+    def step(x):
+        y = x * 2
+        kept.append(y)
+        return y.sum()
+
+    step(gd.ones(2))
+    with pytest.raises(RuntimeError, match="made inside a compiled step"):
+        kept[0].tolist()
+    with pytest.raises(RuntimeError, match="made inside a compiled step"):
+        kept[0] + 1
+
+
+def test_grad_survives_where_the_step_accumulates():
+    w = gd.ones(2, requires_grad=True)
+
+    @gd.compile
+    def accumulate(x):
+        (w * x).sum().backward()
+
+    for _ in range(3):
+        accumulate(gd.ones(2))
+    assert w.grad.tolist() == [3.0, 3.0]
+
+
+def test_grad_of_a_step_that_clears_it_cannot_be_read():
+    w = gd.ones(2, requires_grad=True)
+    optimizer = gd.optim.SGD([w], lr=0.1)
+
+    @gd.compile
+    def step(x):
+        optimizer.zero_grad()
+        (w * x).sum().backward()
+        optimizer.step()
+
+    step(gd.ones(2))
+    with pytest.raises(RuntimeError, match="compiled step"):
+        w.grad.tolist()
+    optimizer.zero_grad()
+    (w * 2).sum().backward()
+    assert w.grad.tolist() == [2.0, 2.0]
+
+
+def test_a_result_that_is_differentiated_outside_runs_as_usual():
+    layer = gd.nn.Linear(2, 1)
+    compiled = gd.compile(layer)
+    compiled(gd.ones(3, 2)).sum().backward()
+    assert layer.weight.grad.tolist() == [[3.0, 3.0]]
+    assert compiled.in_features == 2
+
+
+def test_an_error_in_the_step_leaves_everything_as_it_was():
+    w = gd.zeros(2)
+
+    @gd.compile
+    def step(x):
+        w.add_(1)
+        return x.reshape(7)
+
+    with pytest.raises(RuntimeError, match="invalid for input of size 2"):
+        step(gd.ones(2))
+    assert w.tolist() == [0.0, 0.0]
+
+
+def test_nested_results_keep_their_structure():
+    step = gd.compile(lambda x: {"a": x + 1, "b": (x * 2, None, "text")})
+    for _ in range(2):
+        out = step(gd.ones(1))
+        assert out["a"].item() == 2.0 and out["b"][0].item() == 2.0
+        assert out["b"][1:] == (None, "text")
+
+
+def test_strided_arguments_share_a_program():
+    x = gd.arange(100.0).view(50, 2)
+    calls = []
+
+    @gd.compile
+    def step(rows):
+        calls.append(1)
+        return rows.sum()
+
+    assert [step(x[i : i + 10]).item() for i in (0, 10, 20)] == [190.0, 590.0, 990.0]
+    assert len(calls) == 1

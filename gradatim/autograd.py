@@ -272,6 +272,15 @@ def _seed(output: Tensor, grad: Any, position: int) -> Node:
     return node if node.dtype is output.dtype else p.cast(node, output.dtype)
 
 
+def _node_of(tensor: Tensor) -> Node:
+    """The tensor's Node, with its history: the step of a view is recorded even within no_grad."""
+    before, mode.recording = mode.recording, True
+    try:
+        return tensor._read()
+    finally:
+        mode.recording = before
+
+
 def _roots(outputs: Sequence[Tensor], grads: Any) -> tuple[list[Node], list[Node]]:
     grads = [None] * len(outputs) if grads is None else grads
     if isinstance(grads, Tensor):
@@ -283,7 +292,7 @@ def _roots(outputs: Sequence[Tensor], grads: Any) -> tuple[list[Node], list[Node
                 f"element {k} of tensors does not require grad and does not have a grad_fn: "
                 f"nothing it was computed from has requires_grad=True"
             )
-        nodes.append(output._read())
+        nodes.append(_node_of(output))
         seeds.append(_seed(output, grad, k))
     return nodes, seeds
 
@@ -307,7 +316,7 @@ def backward(
         leaves = _several(inputs)
         if not leaves:
             raise GradientError("`inputs` argument to `backward()` cannot be empty.")
-        wanted = {tensor._read(): tensor for tensor in leaves}
+        wanted = {_node_of(tensor): tensor for tensor in leaves}
     before, mode.recording = mode.recording, create_graph
     try:
         nodes, seeds = _roots(outputs, grad_tensors)
@@ -364,7 +373,7 @@ def _grad_of_tensors(
     for leaf in leaves:
         if not leaf.requires_grad:
             raise GradientError("One of the differentiated Tensors does not require grad")
-    nodes_in = [leaf._read() for leaf in leaves]
+    nodes_in = [_node_of(leaf) for leaf in leaves]
     before, mode.recording = mode.recording, create_graph
     try:
         nodes, seeds = _roots(roots, grad_outputs)

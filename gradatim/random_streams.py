@@ -66,7 +66,7 @@ class MT19937:
         return self._source.randint(0, WORD, size=count, dtype=np.uint32)
 
     def to_bytes(self, seed: int, kept: float | None) -> Array:
-        _, key, position, *_ = self._source.get_state()
+        _, key, position = self._source.get_state(legacy=True)[:3]
         state = np.zeros((), self.LAYOUT)
         state["seed"], state["seeded"], state["key"] = seed, 1, key
         state["next"] = 0 if self._fresh else position
@@ -86,7 +86,7 @@ class MT19937:
             )
         stream = cls(0)
         position = 624 if left == 1 else following
-        stream._source.set_state(("MT19937", state["key"].astype(np.uint32), position))
+        stream._source.set_state(("MT19937", state["key"].astype(np.uint32), position, 0, 0.0))
         stream._fresh = following == 0
         kept = float(state["normal_y"]) if state["normal_is_valid"] else None
         return stream, int(state["seed"]), kept

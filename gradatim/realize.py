@@ -301,7 +301,7 @@ def line_of(site: tuple[Any, int] | None) -> str:
     return f"{code.co_filename}:{line}"
 
 
-FAILED = p.Primitive("failed", "failed", differentiable=False)
+FAILED = p.Primitive("failed", "marker", differentiable=False)
 
 
 def _poison(outputs: Sequence[Node], cells: Sequence[Cell], error: Exception) -> None:

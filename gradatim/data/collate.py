@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gradatim.graph.dtypes import float64
 from gradatim.graph.errors import ArgumentTypeError, DataError, ShapeError
 
 
@@ -39,7 +40,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, np.bool_ | np.number):
         return ops.tensor(np.array(batch))
     if isinstance(first, float):
-        return ops.tensor(batch, dtype=ops.float64)
+        return ops.tensor(batch, dtype=float64)
     if isinstance(first, int):
         return ops.tensor(batch)
     if isinstance(first, str | bytes):

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from gradatim.graph.dtypes import float64
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 Index = TypeVar("Index", covariant=True)
@@ -168,7 +169,7 @@ class WeightedRandomSampler(Sampler[int]):
             raise ArgumentError(
                 f"replacement should be a boolean value, but got replacement={replacement!r}"
             )
-        self.weights = ops.as_tensor(weights, dtype=ops.float64)
+        self.weights = ops.as_tensor(weights, dtype=float64)
         if self.weights.dim() != 1:
             raise ShapeError(
                 "weights should be a 1d sequence but given weights have shape "

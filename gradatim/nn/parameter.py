@@ -38,7 +38,8 @@ class Parameter(Tensor):
         """Nothing is left to do: `__new__` has done it."""
 
     def __repr__(self) -> str:
-        return "Parameter containing:\n" + super().__repr__()
+        plain = self.data.requires_grad_(self.requires_grad)  # which prints as tensor(...)
+        return f"Parameter containing:\n{plain!r}"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         if id(self) not in memo:

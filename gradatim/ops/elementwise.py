@@ -726,8 +726,8 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 below zero, 1 above, `values` at zero."""
     x, at_zero = operands(input, values, "heaviside")
     zero, one = number_node(0, x.dtype), number_node(1, x.dtype)
-    step = p.select(p.lt(x, zero), zero, one)
-    return wrap(p.select(p.eq(x, zero), at_zero, p.select(p.ne(x, x), x, step)))
+    step = p.select(p.gt(x, zero), one, zero)  # NaN is not above zero
+    return wrap(p.select(p.eq(x, zero), at_zero, step))
 
 
 # --- operators -----------------------------------------------------------------------------------------------

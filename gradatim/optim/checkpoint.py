@@ -15,6 +15,8 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from gradatim import ops
 from gradatim.graph.dtypes import float32
 from gradatim.graph.errors import ArgumentError
@@ -103,7 +105,12 @@ def unpack(
 
 
 def _fit(value: Any, param: Tensor, name: str | None = None) -> Any:
-    """A copy of `value` whose tensors have the dtype and device of `param`."""
+    """A copy of `value` whose tensors have the dtype and device of `param`.
+
+    NumPy arrays, and other libraries' tensors, become tensors.
+    """
+    if hasattr(value, "__array__") and not isinstance(value, (Tensor, np.generic)):
+        value = ops.tensor(np.asarray(value))
     if isinstance(value, Tensor):
         keeps_dtype = name == "step" or not param.is_floating_point()
         dtype = value.dtype if keeps_dtype else param.dtype

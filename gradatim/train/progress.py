@@ -14,6 +14,10 @@ REFRESH_SECONDS = 0.1
 """How often the bar is drawn anew, and so how often the loss is looked at within an epoch."""
 
 
+BAR_WIDTH = 30
+"""Leaves room at the end of the line, where a terminal shows the `^C` of a Ctrl-C."""
+
+
 class Progress:
     """No output at all; the interface of the two below."""
 
@@ -57,10 +61,9 @@ class LiveProgress(Progress):
 
         self._bar = parts.Progress(
             parts.TextColumn("Epoch {task.fields[epoch]}"),
-            parts.BarColumn(bar_width=None),
-            parts.TextColumn("batch {task.fields[batch]}"),
-            parts.TextColumn("loss {task.fields[loss]}"),
-            parts.TextColumn("{task.fields[left]} left"),
+            parts.BarColumn(bar_width=BAR_WIDTH),
+            parts.TextColumn("batch {task.fields[batch]}   loss {task.fields[loss]}"),
+            parts.TextColumn("  {task.fields[left]} left"),
             console=Console(highlight=False),
             auto_refresh=False,
             transient=True,

@@ -105,7 +105,7 @@ def flat(value: Any) -> list[Any]:
 def to_numpy(tensor: Any) -> np.ndarray:
     name = str(tensor.dtype).removeprefix("torch.")
     plain = tensor.detach()
-    return (plain.float() if name == "bfloat16" else plain).numpy()
+    return (plain.float() if name == "bfloat16" else plain).numpy(force=True)
 
 
 def assert_same(ours: Any, theirs: Any, what: str = "value") -> None:

@@ -196,10 +196,9 @@ def test_init_dirac(shape, groups):
     assert ours == theirs
 
 
+@pytest.mark.parametrize("param", [None, 0.3, 1])
 @pytest.mark.parametrize(
-    "name, param",
-    [("linear", None), ("conv2d", None), ("sigmoid", None), ("tanh", None), ("relu", None)]
-    + [("leaky_relu", None), ("leaky_relu", 0.3), ("leaky_relu", 1), ("selu", None)],
+    "name", ["linear", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]
 )
 def test_calculate_gain(name, param):
     ours, theirs = both(lambda lib, nn: nn.init.calculate_gain(name, param))
@@ -433,7 +432,7 @@ def test_names_and_order_of_everything():
         lambda lib, nn, m: m.load_state_dict([1]),
         lambda lib, nn, m: nn.Sequential(m, 3),
         lambda lib, nn, m: nn.Sequential(m)[1],
-        lambda lib, nn, m: nn.Sequential(m) + [m],
+        lambda lib, nn, m: nn.Sequential(m).__add__([m]),
         lambda lib, nn, m: nn.ModuleList([m])[-2],
         lambda lib, nn, m: nn.ModuleDict({"a": m})["b"],
         lambda lib, nn, m: nn.ModuleDict([m]),
@@ -755,7 +754,7 @@ def test_backward_hooks(input_needs_gradient):
         log = []
 
         def rounded(grads):
-            return [None if g is None else np.round(g.numpy(), 5).tolist() for g in grads]
+            return [None if g is None else np.round(g.numpy(), 3).tolist() for g in grads]
 
         model[0].register_full_backward_pre_hook(lambda m, out: log.append(("pre", rounded(out))))
         model[0].register_full_backward_pre_hook(lambda m, out: (out[0] * 2,))
@@ -797,9 +796,7 @@ def layers(nn, count):
         lambda nn, s: s.__delitem__(0),
         lambda nn, s: s.__delitem__(slice(0, 2)),
         lambda nn, s: s.__setitem__(-1, nn.ReLU()),
-        lambda nn, s: (
-            s + type(s)(*([nn.ReLU()] if isinstance(s, nn.Sequential) else [[nn.ReLU()]]))
-        ),
+        lambda nn, s: s + copy.deepcopy(s)[:2],
         lambda nn, s: s.__iadd__(copy.deepcopy(s)),
         lambda nn, s: len(s),
     ],

@@ -305,7 +305,7 @@ TABLES["comparison and selection"] = (
     x.clamp_max(0.1)
     n.clamp(-1, 2)
     n.clamp(0.5, 2)
-    odd.clamp(-1, 1)
+    odd.detach().clamp(-1, 1)
     x.masked_fill(b, 2.0)
     x.masked_fill(b, y.detach()[0])
     n.masked_fill(b, 7)
@@ -548,7 +548,7 @@ TABLES["running"] = (
     s.cummax(0)
     e.cummax(0)
     x.logcumsumexp(1)
-    t.logcumsumexp(x * 500, 0)
+    t.logcumsumexp(x * 50, 0)
     s.logcumsumexp(0)
     x.diff()
     x.diff(n=2, dim=0)
@@ -588,12 +588,12 @@ TABLES["products"] = (
     a @ C
     D @ C
     D @ E
-    C.mT @ D
     a @ D.mT
     A[:1] @ C
     A @ C[:1]
     A[:, :1] @ C
-    D[:, :, 0] @ C
+    D[:, 0] @ D[0].mT
+    D.mT @ D
     z @ c
     c.T @ z.T
     z.T @ z

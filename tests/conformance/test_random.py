@@ -485,7 +485,7 @@ def test_a_generator_survives_pickling_in_both_libraries():
 def test_every_distribution_is_compared_here():
     """A distribution added to the samplers must come here too."""
     assert {name for name in dir(Samplers) if name[0] != "_"} == {
-        "words", "words64", "keeps", "kept", "uniform", "normal", "log_normal", "integers",
+        "words", "words64", "kept", "uniform", "normal", "log_normal", "integers",
         "full_range", "permutation", "bernoulli_scalar", "bernoulli_tensor", "exponential",
         "geometric", "cauchy", "poisson", "multinomial",
-    } - {"keeps"}  # fmt: skip
+    }  # fmt: skip

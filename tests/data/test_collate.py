@@ -60,7 +60,7 @@ def test_text_stays_text():
 
 @pytest.mark.parametrize("samples", [[None, None], [{1}, {2}], [np.array(["a"])] * 2])
 def test_what_cannot_be_joined_is_named(samples):
-    with pytest.raises(ArgumentTypeError, match="default_collate: batch must contain .*; found"):
+    with pytest.raises(ArgumentTypeError, match=r"default_collate: batch must contain .*; found"):
         default_collate(samples)
 
 

@@ -84,7 +84,7 @@ def test_random_split_by_fractions_gives_the_rest_to_the_first():
 def test_random_split_checks_the_lengths():
     with pytest.raises(ArgumentError, match=r"\[2, 3\] sum to 5, the data set has 6 items"):
         random_split(range(6), [2, 3])
-    with pytest.raises(ArgumentError, match="Fraction at index 1 is not between 0 and 1"):
+    with pytest.raises(ArgumentError, match="Fraction at index 0 is not between 0 and 1: 1.5"):
         random_split(range(6), [1.5, -0.5])
     with pytest.warns(UserWarning, match="Length of split at index 1 is 0"):
         random_split(range(2), [0.9, 0.1])

@@ -200,8 +200,8 @@ class Step:
         places = {cell: k for k, (kind, cell) in enumerate(self.inputs) if kind == "cell"}
         replaces = tuple((k, places[c]) for k, c in enumerate(self.written) if c in places)
         self.sites = [node.site for node in found.order]
-        self.position = {node: k for k, node in enumerate(found.outputs)}
-        self.slots = [self.position[node] for node in nodes]
+        position = {node: k for k, node in enumerate(found.outputs)}
+        self.slots = [position[node] for node in nodes]
         self.outputs = len(found.outputs)
         self.types = [(tuple(n.shape), n.dtype) for n in found.outputs]
         self.executable: Executable = executable_of(found, replaces)
@@ -233,6 +233,7 @@ class Step:
         for cell, slot in zip(self.written, self.slots):
             node = cell.node
             contents.append((cell, node.buffer, node.shape, node.dtype, node.device))
+            del node  # or `_free` would see it in use
             into[slot] = self._free(cell)
         done = False
         try:
@@ -404,6 +405,7 @@ class Compiled:
                 tensor._grad = grad
             return self._function(*args, **kwargs)
         known.append(step)
+        capture.cells.clear()  # no hold on the memory that the step is about to overwrite
         return step.run(tensors)
 
     def _give_up(self, reason: str, args: Any, kwargs: Any) -> Any:

@@ -669,13 +669,21 @@ class Tensor:
         return bool(self._value().reshape(()))
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number())
+
+    def _number(self) -> Any:
+        if self.numel() != 1:
+            raise ArgumentTypeError(
+                f"only one element tensors can be converted to Python scalars, and this one has "
+                f"{self.numel()}"
+            )
+        return self.item()
 
     def __index__(self) -> int:
         if self.numel() != 1 or self.dtype.is_floating_point:
@@ -724,7 +732,7 @@ class Tensor:
         if self._requires_grad:
             new._requires_grad, new._plain = True, False
         memo[id(self)] = new
-        if self._grad is not None:
+        if self._grad is not None and not self._grad._cell.escaped:
             new._grad = self._grad.__deepcopy__(memo)
         for name, attribute in self.__dict__.items():
             if not name.startswith("_"):

@@ -1,7 +1,7 @@
 """The command line: `gradatim train`, `predict`, `evaluate`, `summary`, `info`, `data export`.
 
-A thin layer: options, words and tables for a person. What happens is in `gradatim.train`. Every mistake
-of the user's ends in one line and exit status 2, without a traceback (unless `--debug`).
+A thin layer: options, words and tables for a person. What happens is in `gradatim.train`. Every
+mistake of the user's ends in one line and exit status 2, without a traceback (unless `--debug`).
 """
 
 from __future__ import annotations

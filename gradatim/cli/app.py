@@ -1,5 +1,5 @@
-"""The commands and their options. Each command's work is in a module of its own, imported when asked
-for, so that `gradatim --help` is quick."""
+"""The commands. What each needs beyond its options is imported when it runs, so that `gradatim
+--help` is quick."""
 
 from __future__ import annotations
 

@@ -65,7 +65,12 @@ def _print_classification(model: Predictor, outputs: np.ndarray, targets: np.nda
         of_class, said = targets == number, answers == number
         found = (of_class & said).sum()
         rows.append(
-            [str(name), f"{of_class.sum():,}", _share(found, said.sum()), _share(found, of_class.sum())]
+            [
+                str(name),
+                f"{of_class.sum():,}",
+                _share(found, said.sum()),
+                _share(found, of_class.sum()),
+            ]
         )
     _print_table(["class", "rows", "precision", "recall"], rows)
 
@@ -79,7 +84,9 @@ def _print_regression(model: Predictor, outputs: np.ndarray, targets: np.ndarray
     rows = []
     for column, name in enumerate(model.preprocessing.targets):
         pair = [ops.tensor(values[:, column : column + 1]) for values in (predicted, true)]
-        values = [(metric, metric.value(metric.sums(*pair).numpy())) for metric in (MAE(), RMSE(), R2())]
+        values = [
+            (metric, metric.value(metric.sums(*pair).numpy())) for metric in (MAE(), RMSE(), R2())
+        ]
         rows.append([name, *[metric.text(value) for metric, value in values]])
     _print_table(["target", "MAE", "RMSE", "R²"], rows)
 

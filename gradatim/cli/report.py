@@ -26,7 +26,7 @@ def introduce(job: Job, run: Run, resumed: bool) -> None:
 
 def conclude(job: Job, run: Run, results: Results) -> None:
     """How good the model is, how long it took, and what to do next."""
-    history, problem = results.history, job.problem
+    history = results.history
     _note_results(run, results)
     pictures = _draw(job, run, results)
     epochs = f"{len(history)} epoch{'s' * (len(history) != 1)}"
@@ -61,7 +61,9 @@ def _verdict(job: Job, results: Results) -> str:
         if best != last:
             verdict += f"; best, and saved, {metric.text(best)} after epoch {history.best_epoch}"
         return verdict
-    values = ", ".join(f"{metric.label} {metric.text(results.values[metric.name])}" for metric in metrics)
+    values = ", ".join(
+        f"{metric.label} {metric.text(results.values[metric.name])}" for metric in metrics
+    )
     rows = "training" if problem.test is None else "test"
     part = problem.train if problem.test is None else problem.test
     verdict = f"{values} on the {len(part[0]):,} {rows} {problem.rows}"

@@ -27,7 +27,7 @@ def train(
     task: str = typer.Option(
         None, help="classification or regression; by the target if not given", rich_help_panel=DATA
     ),
-    drop: list[str] = typer.Option(
+    drop: list[str] = typer.Option(  # noqa: B008
         [], metavar="COLUMN", help="Leave out; several with commas.", rich_help_panel=DATA
     ),
     test_size: float = typer.Option(
@@ -127,6 +127,11 @@ def train(
         results = job.fit(run, resume=resume is not None)
     except TrainingInterrupted:
         print(f"Stopped after the batch, and saved. Go on with  gradatim train --resume {run.path}")
+        raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt:
+        print(
+            f"Stopped at once. Go on from the last checkpoint: gradatim train --resume {run.path}"
+        )
         raise typer.Exit(INTERRUPTED) from None
     conclude(job, run, results)
 

@@ -97,7 +97,10 @@ class CategoryColumn:
 
         text = column.cast(pl.String)
         codes = text.replace_strict(
-            list(self.categories), range(len(self.categories)), default=-1, return_dtype=pl.Int64
+            list(self.categories),
+            list(range(len(self.categories))),
+            default=-1,
+            return_dtype=pl.Int64,
         ).to_numpy()
         missing = text.is_null().to_numpy()
         codes = np.where(missing, -1, codes)

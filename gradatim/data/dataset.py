@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, IndexOutOfRange, ShapeError
 
 Item = TypeVar("Item", covariant=True)
@@ -105,7 +107,16 @@ class TensorDataset(Dataset[tuple[Any, ...]]):
     def _collated(self, indices: list[int]) -> list[Any] | None:
         if type(self).__getitem__ is not TensorDataset.__getitem__:
             return None  # a subclass says itself what an item is
-        return [tensor[indices] for tensor in self.tensors]
+        return [_rows(tensor, indices) for tensor in self.tensors]
+
+
+def _rows(tensor: Any, indices: list[int]) -> Any:
+    """`tensor[indices]`, faster where the indices are a run, as they are without shuffling."""
+    if indices:
+        start, stop = indices[0], indices[-1] + 1
+        if 0 <= start < stop <= len(tensor) and indices == list(range(start, stop)):
+            return tensor[start:stop].clone()
+    return tensor[np.array(indices, np.int64)]
 
 
 class Subset(Dataset[Item]):
@@ -165,9 +176,8 @@ class ConcatDataset(Dataset[Item]):
     def __getitem__(self, index: int) -> Any:
         position = index + len(self) if index < 0 else index
         if not 0 <= position < len(self):
-            raise IndexOutOfRange(
-                f"index {index} is out of range for a ConcatDataset of {len(self)} items"
-            )
+            error = IndexOutOfRange if index >= 0 else ArgumentError  # as in PyTorch
+            raise error(f"index {index} is out of range for a ConcatDataset of {len(self)} items")
         which = bisect.bisect_right(self.cumulative_sizes, position)
         before = self.cumulative_sizes[which - 1] if which else 0
         return self.datasets[which][position - before]
@@ -205,7 +215,7 @@ def random_split(
         >>> import gradatim as gd
         >>> train, test = random_split(range(10), [0.8, 0.2], gd.Generator().manual_seed(0))
         >>> len(train), list(test)
-        (8, [5, 8])
+        (8, [6, 2])
     """
     from gradatim.random import default_generator
 

@@ -63,7 +63,7 @@ class RandomSampler(Sampler[int]):
     Example:
         >>> import gradatim as gd
         >>> list(RandomSampler(range(5), generator=gd.Generator().manual_seed(0)))
-        [4, 1, 2, 0, 3]
+        [4, 0, 1, 3, 2]
     """
 
     def __init__(

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradatim.data.columns import nan_as_missing
 from gradatim.graph.errors import DataError, DataNotFound, missing_extra
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _parse_parquet(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
-        return pl.read_parquet(path)
+        return nan_as_missing(pl.read_parquet(path))
     except Exception as error:  # polars has errors of several kinds, some of them Rust panics
         raise DataError(f"{path} is a damaged Parquet file: {_first_line(error)}") from error
 
@@ -260,7 +261,7 @@ def _frame_of_plain_text(
     try:
         frame = pl.read_csv(body, infer_schema_length=ROWS_TO_INFER, **options)
     except pl.exceptions.ComputeError:  # a later row is of another kind than the first thousand
-        frame = pl.read_csv(body, infer_schema=False, **options)
+        frame = pl.read_csv(body, infer_schema_length=0, **options)
     if frame.shape != (len(lines), len(names)):
         raise DataError(f"{path}: {len(lines)} lines of cells were read as {frame.height} rows")
     return frame
@@ -308,7 +309,7 @@ def _typed(column: pl.Series, delimiter: str) -> pl.Series:
 
     if column.dtype.is_float():
         return column.fill_nan(None)
-    if column.dtype == pl.Int128:  # more digits than a whole number of 64 bits has
+    if str(column.dtype) == "Int128":  # more digits than a whole number of 64 bits has
         return column.cast(pl.Float64)
     if column.dtype != pl.String:
         return column

@@ -70,7 +70,10 @@ class ClassTarget:
         kind = {bool: pl.Boolean, int: pl.Int64, str: pl.String}[type(self.classes[0])]
         values = _as_classes(column, kind)
         numbers = values.replace_strict(
-            list(self.classes), range(len(self.classes)), default=None, return_dtype=pl.Float64
+            list(self.classes),
+            list(range(len(self.classes))),
+            default=None,
+            return_dtype=pl.Float64,
         )
         new = (numbers.is_null() & column.is_not_null()).arg_true()
         if len(new):

@@ -11,7 +11,7 @@ from typing import Any, Final
 import ml_dtypes
 import numpy as np
 
-from gradatim.graph.errors import DTypeError
+from gradatim.graph.errors import ArgumentTypeError, DTypeError
 
 BOOL, INTEGER, FLOATING = 0, 1, 2
 
@@ -101,7 +101,7 @@ def set_default_dtype(dtype: DType) -> None:
     """Choose the floating dtype of tensors made from Python floats."""
     global _default
     if not isinstance(dtype, DType) or not dtype.is_floating_point:
-        raise DTypeError(f"the default dtype must be a floating one, got {dtype!r}")
+        raise ArgumentTypeError(f"the default dtype must be a floating one, got {dtype!r}")
     _default = dtype
 
 
@@ -131,7 +131,7 @@ def as_dtype(value: Any) -> DType:
     try:
         return from_numpy_dtype(value)
     except TypeError:
-        raise DTypeError(f"expected a dtype such as gd.float32, got {value!r}") from None
+        raise ArgumentTypeError(f"expected a dtype such as gd.float32, got {value!r}") from None
 
 
 _SIGNED: Final = (int8, int16, int32, int64)
@@ -141,17 +141,17 @@ _BAREBONES: Final = (uint16, uint32, uint64)
 def _promote(a: DType, b: DType) -> DType:
     if a is b:
         return a
+    if (a in _BAREBONES or b in _BAREBONES) and FLOATING not in (a.category, b.category):
+        raise DTypeError(
+            f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote "
+            f"{a.name} and {b.name}: cast one of them with .to(...)"
+        )
     if a.category != b.category:
         return a if a.category > b.category else b
     if a.category == FLOATING:
         if a.itemsize == b.itemsize:
             return float32  # float16 with bfloat16: neither holds the other
         return a if a.itemsize > b.itemsize else b
-    if a in _BAREBONES or b in _BAREBONES:
-        raise DTypeError(
-            f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote "
-            f"{a.name} and {b.name}: cast one of them with .to(...)"
-        )
     if uint8 in (a, b):  # uint8 with a signed type: the smallest signed type that holds both
         other = b if a is uint8 else a
         return int16 if other is int8 else other

@@ -21,8 +21,8 @@ class DTypeError(Error, RuntimeError):
     """A dtype that an operation does not take."""
 
 
-class ArgumentError(Error, ValueError):
-    """An argument outside the values it may take."""
+class ArgumentError(Error, ValueError, RuntimeError):
+    """An argument outside the values it may take (PyTorch raises now one, now the other)."""
 
 
 class ArgumentTypeError(Error, TypeError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from gradatim import ops
 from gradatim.graph.errors import ArgumentError
 from gradatim.ops.activations import (
@@ -42,8 +45,10 @@ from gradatim.ops.losses import (
 )
 from gradatim.tensor import Tensor, op
 
+embedding = ops.embedding
 linear = ops.linear
 one_hot = ops.one_hot
+pad = ops.pad
 sigmoid = ops.sigmoid
 tanh = ops.tanh
 
@@ -58,6 +63,26 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
         tensor([0., 0., 2.])
     """
     return input.relu_() if inplace else ops.relu(input)
+
+
+def _in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`relu_` of `relu`: the same with `inplace=True`."""
+
+    def call(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return function(input, *args, **kwargs, inplace=True)
+
+    call.__name__ = f"{function.__name__}_"
+    call.__doc__ = f"`{function.__name__}`, written into the input."
+    return call
+
+
+relu_ = _in_place(relu)
+elu_ = _in_place(elu)
+selu_ = _in_place(selu)
+celu_ = _in_place(celu)
+leaky_relu_ = _in_place(leaky_relu)
+hardtanh_ = _in_place(hardtanh)
+threshold_ = _in_place(threshold)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -85,7 +110,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         >>> import gradatim as gd
         >>> _ = gd.manual_seed(0)
         >>> gd.nn.functional.dropout(gd.ones(6))
-        tensor([0., 0., 2., 0., 2., 2.])
+        tensor([0., 0., 2., 0., 0., 0.])
     """
     check_probability(p)
     if p == 0 or not training or input.numel() == 0:
@@ -113,20 +138,24 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
-    "check_probability",
+    "celu_",
     "cross_entropy",
     "dropout",
     "elu",
+    "elu_",
+    "embedding",
     "gelu",
     "glu",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
     "huber_loss",
     "kl_div",
     "l1_loss",
     "leaky_relu",
+    "leaky_relu_",
     "linear",
     "log_softmax",
     "logsigmoid",
@@ -135,10 +164,13 @@ __all__ = [
     "nll_loss",
     "normalize",
     "one_hot",
+    "pad",
     "prelu",
     "relu",
     "relu6",
+    "relu_",
     "selu",
+    "selu_",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
@@ -150,4 +182,5 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "threshold_",
 ]

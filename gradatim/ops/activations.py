@@ -73,8 +73,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         channels = input.shape[1] if input.ndim > 1 else 1
         if weight.ndim != 1 or weight.shape[0] != channels:
             raise ShapeError(
-                f"prelu expects a weight of shape (1,) or ({channels},), one slope for each channel"
-                f" of the input of shape {tuple(input.shape)}, got {tuple(weight.shape)}"
+                f"prelu expects a weight of one slope, or of one for each of the {channels} "
+                f"channels of the input of shape {tuple(input.shape)}, got {tuple(weight.shape)}"
             )
         weight = weight.reshape(channels, *[1] * (input.ndim - 2))
     elif weight.ndim > 1 or input.ndim == 0:
@@ -166,8 +166,8 @@ def logsigmoid(input: Tensor) -> Tensor:
 
     Example:
         >>> import gradatim as gd
-        >>> gd.nn.functional.logsigmoid(gd.tensor([-1000.0, 0.0]))
-        tensor([-1000.0000,    -0.6931])
+        >>> gd.nn.functional.logsigmoid(gd.tensor([-100.0, 0.0]))
+        tensor([-100.0000,   -0.6931])
     """
     zero = ops.zeros((), dtype=input.dtype, device=input.device)
     return ops.minimum(input, zero) - ops.log1p(ops.exp(-ops.abs(input)))
@@ -221,7 +221,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a * sigmoid(b), where a and b are the halves of the input along `dim`
     (Dauphin et al., 2017).
     """
-    extent = input.shape[dim]
+    extent = input.size(dim)
     if extent % 2:
         raise ShapeError(
             f"glu: Halving dimension must be even, but dimension {dim} of the input of shape "

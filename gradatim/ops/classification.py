@@ -33,12 +33,17 @@ def _check_indices(name: str, input: Tensor, target: Tensor, axis: int) -> None:
         ShapeError: for any other difference in shape.
     """
     given = f"got input {tuple(input.shape)} and target {tuple(target.shape)}"
-    if target.dtype is not int64 and target.dtype is not uint8:
-        raise DTypeError(
-            f"{name} expects class indices of dtype int64 as target, got {target.dtype}: "
-            f"cast them with target.long(), or make them of one-hot rows with target.argmax(1)"
-        )
     expected = (*input.shape[:axis], *input.shape[axis + 1 :])
+    if target.dtype is not int64 and target.dtype is not uint8:
+        advice = "cast them with target.long()"
+        if tuple(target.shape) == tuple(input.shape):
+            advice = "make them of one-hot rows with target.argmax(1), or use cross_entropy"
+        elif target.ndim == input.ndim:
+            advice = f"class probabilities must have the input's shape {tuple(input.shape)}"
+        raise DTypeError(
+            f"{name} expects class indices of dtype int64 as target, got {target.dtype} of shape "
+            f"{tuple(target.shape)}: {advice}"
+        )
     if tuple(target.shape) == expected:
         return
     if target.ndim and axis and target.shape[0] != input.shape[0]:

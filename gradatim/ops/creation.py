@@ -95,7 +95,8 @@ def _nested_shape(data: Any) -> tuple[int, ...]:
         if is_number(data):
             return tuple(shape)
         if isinstance(data, (str, bytes)) or not hasattr(data, "__len__"):
-            raise ArgumentTypeError(f"a tensor holds numbers, got {type(data).__name__} {data!r}")
+            error = DTypeError if data is None else ArgumentTypeError  # as PyTorch has it
+            raise error(f"a tensor holds numbers, got {type(data).__name__} {data!r}")
         shape.append(len(data))
         if len(data) == 0:
             return tuple(shape)
@@ -255,6 +256,10 @@ def full(
     shape = shape_argument((size,) if isinstance(size, int) else tuple(size))
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
+    if not is_number(fill_value):
+        raise ArgumentTypeError(
+            f"full(): argument 'fill_value' must be Number, not {type(fill_value).__name__}"
+        )
     number = as_number(fill_value)
     if dtype is None:
         kind = _inferred([number])
@@ -444,6 +449,5 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
         for k, t in enumerate(tensors)
     ]
     if swap:
-        grids = [grid.transpose(0, 1) for grid in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)

@@ -11,7 +11,7 @@ import numpy as np
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from gradatim.graph.node import Node
 from gradatim.ops.arguments import (
     as_number,
@@ -234,7 +234,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
         tensor([1.5000, 2.5000])
     """
     if not (isinstance(alpha, int) and alpha == 1):
-        other = mul(other, alpha)
+        other = as_number(other) * alpha if is_number(other) else mul(other, alpha)
     return named(p.add(*operands(input, other, "add")), "Add")
 
 
@@ -242,14 +242,18 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """`input - alpha * other`, elementwise with broadcasting."""
     if not (isinstance(alpha, int) and alpha == 1):
-        other = mul(other, alpha)
-    a, b = operands(input, other, "sub")
-    if a.dtype is bool_:
+        other = as_number(other) * alpha if is_number(other) else mul(other, alpha)
+    if _is_bool(input) or _is_bool(other):
+        both = "two bool tensors" if _is_bool(input) and _is_bool(other) else "a bool tensor"
         raise DTypeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. If you are "
-            "trying to invert a mask, use the `~` or `logical_not()` operator instead."
+            f"Subtraction, the `-` operator, with {both} is not supported. If you are trying to "
+            f"invert a mask, use the `~` or `logical_not()` operator instead."
         )
-    return named(p.sub(a, b), "Sub")
+    return named(p.sub(*operands(input, other, "sub")), "Sub")
+
+
+def _is_bool(value: Any) -> bool:
+    return value.dtype is bool_ if isinstance(value, Tensor) else isinstance(value, bool)
 
 
 subtract = sub
@@ -409,6 +413,13 @@ def xlogy(input: Any, other: Any) -> Tensor:
 @method()
 def lerp(input: Tensor, end: Any, weight: Any) -> Tensor:
     """`input + weight * (end - input)`; from the other side where `weight` is at least ½."""
+    for name, value in (("end", end), ("weight", weight)):
+        if isinstance(value, Tensor) and value.dtype is not input.dtype and (
+            name == "end" or value.ndim
+        ):
+            raise DTypeError(
+                f"expected dtype {input.dtype.name} for `{name}` but got dtype {value.dtype.name}"
+            )
     difference = sub(end, input)
     if is_number(weight):
         if weight < 0.5:
@@ -464,7 +475,7 @@ def bitwise_not(input: Tensor) -> Tensor:
     """Every bit turned over; of a bool, its opposite."""
     x = input._read()
     if x.dtype.is_floating_point:
-        raise DTypeError(f"~ (operator.invert) is for integers and bools, got {x.dtype.name}")
+        raise ArgumentTypeError(f"~ (operator.invert) is for integers and bools, got {x.dtype.name}")
     return wrap(p.not_(x))
 
 
@@ -699,7 +710,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             f"{condition.dtype.name}"
         )
     if isinstance(value, Tensor) and value.ndim:
-        raise ArgumentError(
+        raise ShapeError(
             f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value.ndim} dimension(s)."
         )

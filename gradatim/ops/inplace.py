@@ -10,10 +10,10 @@ import numpy as np
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
 from gradatim.graph.errors import ArgumentTypeError, DTypeError, ShapeError
-from gradatim.graph.node import Node
+from gradatim.graph.node import Node, mode
 from gradatim.ops.arguments import as_number, is_number, number_node
 from gradatim.ops.movement import squeeze, t, transpose, unsqueeze
-from gradatim.tensor import METHODS, Tensor, from_array, method
+from gradatim.tensor import METHODS, Tensor, from_array, method, wrap
 
 _LONG_NAMES = {
     "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int",
@@ -43,12 +43,20 @@ def fitted(node: Node, shape: tuple[int, ...], dtype: DType) -> Node:
     return p.cast(node, dtype)
 
 
+def _has_history(*values: Any) -> bool:
+    return any(isinstance(value, Tensor) and value.requires_grad for value in values)
+
+
 def in_place(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The in-place variant of an operation whose first argument is the tensor to write to."""
 
     def write(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         self._check_writable()
-        result = function(self, *args, **kwargs)
+        source = self
+        if mode.recording and _has_history(self, *args, *kwargs.values()):
+            # The operation may save its input, and the write below would count against it.
+            source = wrap(p.copy(self._read()))
+        result = function(source, *args, **kwargs)
         self._write(fitted(result._read(), tuple(self.shape), self.dtype))
         self._op = result._op
         return self

@@ -293,8 +293,8 @@ def binary_cross_entropy_with_logits(
     reduction = choose_reduction(size_average, reduce, reduction)
     if target.shape != input.shape:
         raise ArgumentError(
-            f"Target size ({tuple(target.shape)}) must be the same as input size "
-            f"({tuple(input.shape)}): reshape one, for instance with target.reshape(input.shape)"
+            f"Target size {tuple(target.shape)} must be the same as input size "
+            f"{tuple(input.shape)}: reshape one, for instance with target.reshape(input.shape)"
         )
     return _binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
 

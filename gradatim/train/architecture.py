@@ -1,11 +1,12 @@
 """A network as plain data, so that a model file can say how to build what it holds.
 
-Layers are described by their class's name and the arguments that make another one. Only the layers in
-the table are: a file never names code to run.
+Layers are described by their class's name and the arguments that make another one. Only the layers
+in the table are: a file never names code to run.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -93,7 +94,7 @@ def mlp(sizes: list[int], activation: str = "ReLU") -> Module:
     )
     """
     layers: list[Module] = []
-    for index, (inputs, outputs) in enumerate(zip(sizes, sizes[1:])):
+    for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
         if index:
             layers.append(getattr(nn, activation)())
         layers.append(nn.Linear(inputs, outputs))

@@ -14,6 +14,7 @@ import numpy as np
 from gradatim.data import DataLoader
 from gradatim.graph.errors import NonFiniteError
 from gradatim.tensor import Tensor
+from gradatim.train.feed import count_batches
 from gradatim.train.packing import to_array
 from gradatim.train.saved import model_arrays
 from gradatim.train.state import restore, write_run
@@ -34,6 +35,8 @@ def explain(trainer: Trainer, diverged: Diverged, loader: DataLoader) -> NonFini
     """The error for the user. Leaves the trainer, and its run, in the last good state."""
     snapshot = trainer.snapshot
     restore(trainer, snapshot, "the last good state")
+    if trainer.position.batch == 0:
+        trainer.begin_epoch()
     step = trainer.make_step(())
     inputs = targets = None
     for inputs, targets in trainer.batches(loader):
@@ -41,7 +44,8 @@ def explain(trainer: Trainer, diverged: Diverged, loader: DataLoader) -> NonFini
             break
         trainer.take_step(step, inputs, targets)
     epoch = trainer.position.epoch + 1
-    where = f"epoch {epoch}, batch {diverged.batch} of {len(loader)}"
+    batches = count_batches(loader)
+    where = f"epoch {epoch}, batch {diverged.batch}" + (f" of {batches}" if batches else "")
     cause = _cause(trainer, inputs, targets)
     restore(trainer, snapshot, "the last good state")
     trainer.forget_unread()

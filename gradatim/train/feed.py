@@ -9,6 +9,7 @@ import numpy as np
 
 from gradatim import ops
 from gradatim.data import DataLoader, Dataset, TensorDataset
+from gradatim.graph.dtypes import get_default_dtype
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError
 from gradatim.random import Generator
 from gradatim.tensor import Tensor
@@ -18,7 +19,7 @@ EVALUATION_BATCH = 1000
 
 
 def as_loader(data: Any, batch_size: int, shuffle: bool) -> DataLoader:
-    """Training data as a loader: `(inputs, targets)`, a Dataset, or a DataLoader, which stays itself."""
+    """Training data as a loader. A DataLoader stays itself."""
     if isinstance(data, DataLoader):
         return data
     check_at_least_one("batch_size", batch_size)
@@ -63,7 +64,7 @@ def as_tensor(values: Any) -> Tensor:
         return values
     array = np.asarray(values)
     if array.dtype == np.float64:
-        return ops.tensor(array, dtype=ops.get_default_dtype())
+        return ops.tensor(array, dtype=get_default_dtype())
     return ops.tensor(array)
 
 
@@ -71,3 +72,11 @@ def check_at_least_one(name: str, value: int) -> None:
     """Raise for a count that is not a whole number from 1 up."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ArgumentError(f"{name} is {value!r}: it has to be a whole number, at least 1")
+
+
+def count_batches(loader: DataLoader) -> int:
+    """How many batches an epoch has; 0 where nobody knows (a stream without a length)."""
+    try:
+        return len(loader)
+    except TypeError:
+        return 0

@@ -1,8 +1,9 @@
 """Files that are whole or not there at all, and tensors on disk.
 
-A file is written under a temporary name in the same folder, flushed to the disk, and renamed over the
-old one: whoever looks, at any moment, after any kill, finds the old file or the new one. Tensors are
-stored as safetensors, whose metadata carries one JSON text with everything that is not a tensor.
+A file is written under a temporary name in the same folder, flushed to the disk, and renamed over
+the old one: whoever looks, at any moment, after any kill, finds the old file or the new one.
+Tensors are stored as safetensors, whose metadata carries one JSON text with everything that is not
+a tensor.
 """
 
 from __future__ import annotations
@@ -70,14 +71,8 @@ def write_tensors(path: Path, kind: str, arrays: Mapping[str, np.ndarray], about
     from safetensors.numpy import save
 
     arrays = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
-    header = {
-        "format": FORMAT,
-        "gradatim": gradatim.__version__,
-        "kind": kind,
-        "crc32": _checksum(arrays),
-        **about,
-    }
-    text = json.dumps(header)
+    about = {"format": FORMAT, "gradatim": gradatim.__version__, "kind": kind, **about}
+    text = json.dumps({"crc32": _checksum(arrays, about), **about})
     write_file(path, save(arrays, metadata={METADATA_KEY: text}))
 
 
@@ -113,20 +108,21 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str
     }
     if about.get("kind") != kind:
         raise CheckpointError(f"{path} holds a {about.get('kind')}, not a {kind}")
-    if about.get("crc32") != _checksum(dict(sorted(arrays.items()))):
+    checksum = about.pop("crc32", None)
+    if checksum != _checksum(dict(sorted(arrays.items())), about):
         raise CheckpointError(_damaged(path, "its checksum does not match"))
     return arrays, about
 
 
 def check_format(path: Path, about: Mapping[str, Any]) -> None:
     """Refuse what a newer Gradatim wrote, saying which version can read it."""
-    version = about.get("format")
+    version = about.get("format") if isinstance(about, dict) else None
     if not isinstance(version, int):
         raise CheckpointError(_foreign(path))
     if version > FORMAT:
         raise CheckpointError(
-            f"{path} was made by Gradatim {about.get('gradatim', '?')} (file format {version}); this "
-            f"is {gradatim.__version__}, which reads format {FORMAT} and older: "
+            f"{path} was made by Gradatim {about.get('gradatim', '?')} (file format {version}); "
+            f"this is {gradatim.__version__}, which reads format {FORMAT} and older: "
             "upgrade with  pip install --upgrade gradatim"
         )
 
@@ -140,10 +136,10 @@ def _read_header(path: Path, data: bytes) -> dict[str, Any]:
         raise CheckpointError(_damaged(path, "it ends in the middle of its header"))
     try:
         header = json.loads(data[8 : 8 + length])
-    except ValueError:
+        ends = [entry["data_offsets"][1] for key, entry in header.items() if key[:2] != "__"]
+        expected = 8 + length + max(ends, default=0)
+    except (ValueError, LookupError, TypeError, AttributeError):
         raise CheckpointError(_damaged(path, "its header cannot be read")) from None
-    ends = [entry["data_offsets"][1] for entry in header.values() if "data_offsets" in entry]
-    expected = 8 + length + max(ends, default=0)
     if len(data) != expected:
         found = f"it has {len(data):,} bytes where its header says {expected:,}"
         raise CheckpointError(_damaged(path, found))
@@ -153,15 +149,17 @@ def _read_header(path: Path, data: bytes) -> dict[str, Any]:
 def _read_about(path: Path, header: dict[str, Any]) -> dict[str, Any]:
     try:
         about = json.loads(header["__metadata__"][METADATA_KEY])
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError):
         raise CheckpointError(_foreign(path)) from None
     check_format(path, about)
     return about
 
 
-def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    total = 0
-    for array in arrays.values():
+def _checksum(arrays: Mapping[str, np.ndarray], about: dict[str, Any]) -> str:
+    """CRC-32 of all that the file says."""
+    total = zlib.crc32(json.dumps(about).encode())
+    for name, array in arrays.items():
+        total = zlib.crc32(f"{name} {array.dtype} {array.shape}".encode(), total)
         total = zlib.crc32(array.reshape(-1).view(np.uint8), total)
     return f"{total:08x}"
 
@@ -181,7 +179,8 @@ def _numpy_dtype(path: Path, name: str, stored: str) -> np.dtype:
 
 def _foreign(path: Path) -> str:
     return (
-        f"{path} was not written by Gradatim: expected a run folder, or a file of gradatim.save_model"
+        f"{path} was not written by Gradatim: expected a run's folder, or a file of "
+        "gradatim.save_model"
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 class History:
     """The records of all epochs, and which of them was best.
 
-    records:    one dict per epoch: epoch, loss (mean over the rows), loss_sum (sum over the batches),
-                learning_rate, metrics, validation_loss, seconds
+    records:    one dict per epoch: epoch, loss (mean over the rows), loss_sum (sum over the
+                batches), learning_rate, metrics, validation_loss, seconds
     monitor:    the key by which the best epoch is chosen
     best_epoch: counted from 1; None before the first epoch is over
 

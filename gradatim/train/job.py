@@ -20,7 +20,7 @@ from gradatim.train.predictor import Predictor
 from gradatim.train.problem import Problem, load_problem
 from gradatim.train.progress import Progress
 from gradatim.train.recipe import ACTIVATIONS, CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Recipe
-from gradatim.train.run import Run, next_free_folder
+from gradatim.train.run import Run, make_free_folder
 from gradatim.train.trainer import Trainer
 
 
@@ -29,8 +29,8 @@ class Results:
     """How a job went.
 
     history: epoch by epoch
-    values:  the loss and metrics of the best model on the test rows (on the validation rows where no
-             test rows were set apart)
+    values:  the loss and metrics of the best model on the test rows (on the validation rows where
+             no test rows were set apart)
     targets: what was to be predicted on those rows, and
     answers: what the best model predicted: class indices, or values in the data's units
     """
@@ -47,7 +47,9 @@ class Job:
     Data is read and everything is checked here, before anything is written.
     """
 
-    def __init__(self, recipe: Recipe, problem: Problem, callbacks: Sequence[Callback] = ()) -> None:
+    def __init__(
+        self, recipe: Recipe, problem: Problem, callbacks: Sequence[Callback] = ()
+    ) -> None:
         self.recipe, self.problem, self.callbacks = recipe, problem, list(callbacks)
         recipe.complete(problem.defaults)
         recipe.check()
@@ -82,8 +84,8 @@ class Job:
         if recipe.data is not None:
             if not os.path.exists(recipe.data):
                 raise DataError(
-                    f"the run {run.path} was trained on {recipe.data}, which is not there any more: "
-                    f"say where it is, gradatim train DATA --resume {run.path}"
+                    f"the run {run.path} was trained on {recipe.data}, which is not there any "
+                    f"more: say where it is, gradatim train DATA --resume {run.path}"
                 )
             if checksum(recipe.data) != recipe.checksum:
                 raise DataError(
@@ -100,12 +102,10 @@ class Job:
 
     def create_run(self, folder: str | os.PathLike | None = None) -> Run:
         """The folder of a new run, by default the next number under `runs`."""
-        folder = folder or next_free_folder("runs", self.problem.name)
+        folder = folder or make_free_folder("runs", self.problem.name)
         return Run.create(folder, {"recipe": self.recipe.to_config()})
 
-    def fit(
-        self, run: Run, resume: bool = False, progress: bool | Progress = True
-    ) -> Results:
+    def fit(self, run: Run, resume: bool = False, progress: bool | Progress = True) -> Results:
         """Train, evaluate the best model, and draw the pictures."""
         recipe, problem = self.recipe, self.problem
         stopping = recipe.patience and problem.validation
@@ -139,7 +139,9 @@ class Job:
         """The deck's run is chosen by its accuracy; tables by the smoother validation loss."""
         if self.problem.validation is None:
             return "loss"
-        return "accuracy" if self.problem.test is None and self.problem.classes else "validation_loss"
+        return (
+            "accuracy" if self.problem.test is None and self.problem.classes else "validation_loss"
+        )
 
     def _compare(self, part: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """What was to be predicted, and what the model predicts."""

@@ -1,7 +1,8 @@
 """Metrics, streamed: each batch adds a few sums, and the epoch's value is a formula of the sums.
 
-So a metric needs no memory of the predictions, gives the same value for every batch size, and its sums
-are tensors: computing them is part of the compiled step, and nobody waits for them within an epoch.
+So a metric needs no memory of the predictions, gives the same value for every batch size, and its
+sums are tensors: computing them is part of the compiled step, and nobody waits for them within an
+epoch.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class Accuracy(Metric):
     def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
         if outputs.dim() != 2:
             raise ShapeError(
-                f"accuracy needs outputs of shape (rows, classes); these have {tuple(outputs.shape)}"
+                "accuracy needs outputs of shape (rows, classes); "
+                f"these have {tuple(outputs.shape)}"
             )
         if targets.dim() == 2:
             targets = targets.argmax(1)
@@ -140,9 +142,7 @@ class R2(Metric):
         return float(np.mean(np.where(varies | (residual > 0), 1 - share, 1.0)))
 
 
-METRICS: dict[str, type[Metric]] = {
-    metric.name: metric for metric in (Accuracy, MAE, RMSE, R2)
-}
+METRICS: dict[str, type[Metric]] = {metric.name: metric for metric in (Accuracy, MAE, RMSE, R2)}
 
 
 def find_metric(metric: str | Metric) -> Metric:

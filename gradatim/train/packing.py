@@ -1,8 +1,8 @@
 """State as a tree (what `state_dict()` gives) to named arrays plus JSON, and back.
 
-Optimizers, schedulers and callbacks describe their state as nested dicts and lists, with tensors here
-and there. On disk the tensors go to safetensors under the path that leads to them, and the rest goes
-to JSON, with a mark where each tensor was.
+Optimizers, schedulers and callbacks describe their state as nested dicts and lists, with tensors
+here and there. On disk the tensors go to safetensors under the path that leads to them, and the
+rest goes to JSON, with a mark where each tensor was.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PAIRS = "$pairs"
 
 
 def pack(tree: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
-    """`tree` as JSON-able data; its tensors are added to `arrays` under names that begin with `path`.
+    """`tree` as JSON-able data. Its tensors go to `arrays`, under names that begin with `path`.
 
     >>> arrays = {}
     >>> pack({"step": 3, "state": {0: np.float32([1, 2])}}, "adam", arrays)

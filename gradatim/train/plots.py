@@ -25,7 +25,10 @@ def can_plot() -> bool:
 
 
 def plot_curves(run: Run, history: History, validation: str = "validation") -> None:
-    """`curves.png`: loss and each metric over the epochs. `validation` is what those rows are called."""
+    """`curves.png`: loss and each metric over the epochs.
+
+    validation: what those rows are called
+    """
     figure, save = _figure(run, "curves.png")
     names = [name for name in METRICS if name in history.last]
     axes = figure.subplots(1, 1 + len(names), squeeze=False)[0]

@@ -1,4 +1,4 @@
-"""Predictor: a network with what it needs to read raw data, and to say its answer in the data's words."""
+"""Predictor: a network that reads raw data, and says its answer in the data's words."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def mnist_problem(recipe: Recipe) -> Problem:
 
 
 def pixel_preprocessing(height: int, width: int, classes: list[int]) -> TablePreprocessor:
-    """What training on a table of `label, pixel0, pixel1, ...` learns, for pictures from elsewhere."""
+    """What training on a table of `label, pixel0, pixel1, ...` would learn."""
     pixels = [f"pixel{number}" for number in range(height * width)]
     return TablePreprocessor.from_config(
         {
@@ -153,7 +153,9 @@ def table_problem(recipe: Recipe) -> Problem:
         )
     names = target_names(recipe.target, frame, path)
     count = int(labelled_rows(frame, names, path).sum())
-    train, test = _split(np.arange(count), 0.2 if recipe.test_size is None else recipe.test_size, recipe)
+    train, test = _split(
+        np.arange(count), 0.2 if recipe.test_size is None else recipe.test_size, recipe
+    )
     validation_rows = round(VALIDATION_SHARE * len(train))
     enough = validation_rows >= FEWEST_VALIDATION_ROWS
     train, validation = _split(train, validation_rows if enough else 0, recipe)
@@ -163,7 +165,8 @@ def table_problem(recipe: Recipe) -> Problem:
     inputs, targets = preprocessing.transform(frame, source=path)
     classes = preprocessing.classes
     parts = [
-        None if rows is None else (inputs[rows], targets[rows]) for rows in (train, validation, test)
+        None if rows is None else (inputs[rows], targets[rows])
+        for rows in (train, validation, test)
     ]
     return Problem(
         Path(path).name.split(".")[0],

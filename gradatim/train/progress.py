@@ -1,7 +1,7 @@
 """What a person sees while training: one line per epoch, above a live bar.
 
-On a terminal the bar shows the epoch, the batch, the latest loss and the time left. Where the output is
-not a terminal (a file, a pipe, a log), the lines are all there is.
+On a terminal the bar shows the epoch, the batch, the latest loss and the time left. Where the
+output is not a terminal (a file, a pipe, a log), the lines are all there is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Progress:
     """No output at all; the interface of the two below."""
 
     def start(self, epochs: int, batches: int) -> None:
-        """Training begins: `epochs` of `batches` each."""
+        """Training begins: `epochs` of `batches` each (0 where nobody knows how many)."""
 
     def due(self) -> bool:
         """Whether it is time to show something again."""
@@ -73,8 +73,8 @@ class LiveProgress(Progress):
     def start(self, epochs: int, batches: int) -> None:
         self._epochs, self._batches = epochs, batches
         self._began: tuple[float, int] | None = None
-        fields = {"epoch": f"1/{epochs}", "batch": f"0/{batches}", "loss": "…", "left": "…"}
-        self._task = self._bar.add_task("", total=epochs * batches, **fields)
+        fields = {"epoch": f"1/{epochs}", "batch": "0", "loss": "…", "left": "…"}
+        self._task = self._bar.add_task("", total=epochs * batches or None, **fields)
         self._bar.start()
 
     def due(self) -> bool:
@@ -86,7 +86,7 @@ class LiveProgress(Progress):
             self._task,
             completed=done,
             epoch=f"{epoch + 1}/{self._epochs}",
-            batch=f"{batch}/{self._batches}",
+            batch=f"{batch}/{self._batches}" if self._batches else str(batch),
             loss=f"{loss:.4g}",
             left=self._time_left(done),
         )
@@ -96,7 +96,7 @@ class LiveProgress(Progress):
     def _time_left(self, done: int) -> str:
         """From the pace since the first look (which leaves compilation out)."""
         now = time.monotonic()
-        if self._began is None or done <= self._began[1]:
+        if self._began is None or done <= self._began[1] or not self._batches:
             self._began = self._began or (now, done)
             return "…"
         then, done_then = self._began

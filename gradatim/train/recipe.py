@@ -1,7 +1,7 @@
-"""A training job as plain data: what `gradatim train` was asked for, stored in the run's config.json.
+"""A training job as plain data: what `gradatim train` was asked for, kept in config.json.
 
-With the same recipe and data, training takes the same steps, on this day or another; resuming a run is
-reading its recipe and going on from its checkpoint.
+With the same recipe and data, training takes the same steps, on this day or another; resuming a run
+is reading its recipe and going on from its checkpoint.
 """
 
 from __future__ import annotations

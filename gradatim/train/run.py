@@ -1,16 +1,18 @@
 """A run: the directory that training leaves behind, and that it can be continued from.
 
-`config.json`             what was asked for; written first, so that a run killed early can begin again
+`config.json`             what was asked for; written first, so that a run killed early can begin
+                          again
 `metrics.jsonl`           one line per epoch
 `model.safetensors`       the best model so far
 `checkpoint.safetensors`  the last state: everything that the next batch depends on, and the history
 
-The model is written before the checkpoint that knows of it. If the process is killed between the two,
-training goes on from the older checkpoint and comes to the same model once more.
+The model is written before the checkpoint that knows of it. If the process is killed between the
+two, training goes on from the older checkpoint and comes to the same model once more.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -44,7 +46,7 @@ class Run:
 
     @classmethod
     def create(cls, path: str | os.PathLike, config: Mapping[str, Any]) -> Run:
-        """Make the directory and write its `config.json`. Another run there is never overwritten."""
+        """Make the directory and write its `config.json`. Never overwrites another run."""
         path = Path(path)
         if (path / "config.json").exists():
             raise CheckpointError(
@@ -57,9 +59,7 @@ class Run:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise CheckpointError(
-                f"cannot make the folder {path}: {error.strerror}; choose another one"
-            ) from error
+            raise _no_folder(path, error) from error
         run = cls(path, {"format": FORMAT, "gradatim": gradatim.__version__, **config})
         run.write_config()
         return run
@@ -131,12 +131,22 @@ class Run:
         return f"Run({str(self.path)!r})"
 
 
-def next_free_folder(parent: str | os.PathLike, name: str) -> Path:
-    """`parent/name-1`, or the next number that is not taken."""
-    number = 1
-    while (folder := Path(parent) / f"{name}-{number}").exists():
-        number += 1
-    return folder
+def make_free_folder(parent: str | os.PathLike, name: str) -> Path:
+    """Make `parent/name-1`, or the next number that is not taken."""
+    for number in itertools.count(1):
+        folder = Path(parent) / f"{name}-{number}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _no_folder(folder, error) from error
+        return folder
+    raise AssertionError
+
+
+def _no_folder(path: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(f"cannot make the folder {path}: {error.strerror}; choose another one")
 
 
 def _finite(record: dict[str, Any]) -> dict[str, Any]:

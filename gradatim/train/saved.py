@@ -1,7 +1,7 @@
 """Models on disk: `save_model` and `load`, and the `Predictor` that `load` gives.
 
-A model file is safetensors: parameters and buffers by name, and in the metadata the architecture and
-the preprocessing. No code is stored, and none is run when a file is loaded.
+A model file is safetensors: parameters and buffers by name, and in the metadata the architecture
+and the preprocessing. No code is stored, and none is run when a file is loaded.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def load(path: str | os.PathLike, model: Module | None = None) -> Predictor:
 
 def model_arrays(model: Module) -> dict[str, np.ndarray]:
     """Parameters and buffers by name, as copies."""
-    return {name: np.array(to_array(value)) for name, value in network_of(model).state_dict().items()}
+    return {
+        name: np.array(to_array(value)) for name, value in network_of(model).state_dict().items()
+    }
 
 
 def model_about(model: Module) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def continue_run(trainer: Trainer, batches: int) -> None:
         restore(trainer, Snapshot(*found), str(source))
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{source} is damaged: {error!r}; train again") from None
-    if trainer.position.batch > batches:
+    if batches and trainer.position.batch > batches:
         raise CheckpointError(
             f"{trainer.run.path} was interrupted after batch {trainer.position.batch} of an epoch; "
             f"this data has only {batches} batches: continue with the same data and batch size"

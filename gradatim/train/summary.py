@@ -118,10 +118,8 @@ def _print(totals: Summary, title: str) -> None:
 
 
 def _size(count: int) -> str:
-    """Bytes for a person."""
-    size, unit = float(count), "bytes"
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if size < 1000:
-            break
-        size /= 1000
-    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+    """Bytes for a person: `5.3 MB`."""
+    for power, unit in ((9, "GB"), (6, "MB"), (3, "KB")):
+        if count >= 10**power:
+            return f"{count / 10**power:.1f} {unit}"
+    return f"{count} bytes"

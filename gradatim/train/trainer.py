@@ -1,6 +1,7 @@
 """Trainer: fits a model to data, and leaves a run that can be looked at, used and continued.
 
-The loop is the plain one: for each epoch, for each batch, a step; then validation, a line, a checkpoint.
+The loop is the plain one: for each epoch, for each batch, a step; then validation, a line, a
+checkpoint.
 """
 
 from __future__ import annotations
@@ -24,7 +25,13 @@ from gradatim.random import manual_seed
 from gradatim.tensor import Tensor
 from gradatim.train.callbacks import Callback, record_value
 from gradatim.train.divergence import Diverged, explain
-from gradatim.train.feed import as_loader, as_tensor, check_at_least_one, evaluation_batches
+from gradatim.train.feed import (
+    as_loader,
+    as_tensor,
+    check_at_least_one,
+    count_batches,
+    evaluation_batches,
+)
 from gradatim.train.history import History
 from gradatim.train.interrupts import Interrupts, TrainingInterrupted
 from gradatim.train.losses import find_loss
@@ -51,8 +58,8 @@ class Trainer:
     model:     any Module; the batch's inputs go in, its outputs go to the loss
     loss:      "mse", "cross_entropy", ... or a function of outputs and targets
     optimizer: over the model's parameters
-    metrics:   "accuracy", "mae", "rmse", "r2", or Metric objects; taken on the validation data, or on
-               the training batches where there is none
+    metrics:   "accuracy", "mae", "rmse", "r2", or Metric objects; taken on the validation data, or
+               on the training batches where there is none
     callbacks: Callback objects
     scheduler: a learning-rate scheduler; stepped after each epoch (OneCycleLR: after each batch)
     monitor:   what the best model is chosen by, a key of the epoch's record; by default the first
@@ -124,12 +131,13 @@ class Trainer:
             set_engine(self.engine)
         loader = as_loader(train, batch_size, shuffle)
         self.monitor = self._wanted_monitor or self._default_monitor(validation)
-        self._begin(epochs, batch_size, len(loader), resume)
+        batches = count_batches(loader)
+        self._begin(epochs, batch_size, batches, resume)
         if self.position.stopped or self.position.epoch >= epochs:
             return self.history
         self._step = self.make_step(() if validation is not None else self.metrics)
         self._show = make_progress(self.progress)
-        self._show.start(epochs, len(loader))
+        self._show.start(epochs, batches)
         try:
             with Interrupts() as self._interrupts:
                 self._train(loader, validation, epochs)
@@ -193,8 +201,8 @@ class Trainer:
         position = self.position
         self.network.train()
         if position.batch == 0:
-            for callback in self.callbacks:
-                callback.on_epoch_begin(self, position.epoch + 1)
+            self.snapshot = capture(self)
+            self.begin_epoch()
         self._clock = time.monotonic() - position.seconds
         for inputs, targets in self.batches(loader):
             self.take_step(self._step, inputs, targets)
@@ -210,6 +218,11 @@ class Trainer:
         self._read_losses()
         self._check_weights()
 
+    def begin_epoch(self) -> None:
+        """Tell the callbacks. This comes again when an epoch is begun again, after a resume."""
+        for callback in self.callbacks:
+            callback.on_epoch_begin(self, self.position.epoch + 1)
+
     def batches(self, loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of this epoch that are still to be done.
 
@@ -218,7 +231,6 @@ class Trainer:
         """
         if self.position.batch == 0:
             self.epoch_random = random_state(loader)
-            self.snapshot = capture(self)
             yield from loader
             return
         now = random_state(loader)

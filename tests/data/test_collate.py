@@ -45,7 +45,7 @@ def test_stacked_samples_keep_their_history():
 def test_structure_is_kept():
     batch = default_collate([{"x": (1, "a"), "y": [2.0]}, {"x": (3, "b"), "y": [4.0]}])
     assert batch["x"][0].tolist() == [1, 3]
-    assert batch["x"][1] == ["a", "b"]
+    assert batch["x"][1] == ("a", "b")
     assert batch["y"][0].tolist() == [2.0, 4.0]
     point = default_collate([Point(1, 2), Point(3, 4)])
     assert isinstance(point, Point)
@@ -78,3 +78,14 @@ def test_converting_without_a_batch():
     assert data["a"].dtype is gd.int64
     assert data["b"] == ["x", 1.5]
     assert isinstance(data["c"], np.ndarray)
+
+
+def test_tensors_of_different_dtypes_are_promoted():
+    batch = default_collate([gd.tensor([1]), gd.tensor([2.5])])
+    assert (batch.tolist(), batch.dtype) == ([[1], [2.5]], gd.float32)
+
+
+def test_half_precision_is_kept():
+    for dtype in (gd.float16, gd.bfloat16):
+        batch = default_collate([gd.tensor([1.5], dtype=dtype)] * 2)
+        assert (batch.tolist(), batch.dtype) == ([[1.5], [1.5]], dtype)

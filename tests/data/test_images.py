@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from gradatim.data import mnist, read_image
-from gradatim.graph.errors import ArgumentError, DataError, DataNotFound
+from gradatim.graph.errors import ArgumentError, DataError, DataNotFound, MissingExtra
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +72,9 @@ def test_what_is_not_a_picture(tmp_path, digit):
         read_image(tmp_path / "half.png")
     with pytest.raises(ArgumentError, match="height=0"):
         read_image(tmp_path / "digit.png", 0, 28)
+
+
+def test_without_pillow_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingExtra, match=r"needs Pillow, .* pip install 'gradatim\[plots\]'"):
+        read_image(tmp_path / "digit.png")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import sys
 
 import polars as pl
 import pytest
 
 from gradatim.data import read_table
-from gradatim.graph.errors import DataError, DataNotFound
+from gradatim.graph.errors import DataError, DataNotFound, MissingExtra
 
 
 @pytest.fixture
@@ -124,9 +125,12 @@ def test_gzip_byte_order_marks_and_utf16(write):
 
 
 def test_parquet_is_known_by_its_content(write, tmp_path):
-    frame = pl.DataFrame({"a": [1.5, None], "b": ["x", "y"]})
+    frame = pl.DataFrame({"a": [1.5, None, float("nan")], "b": ["x", "y", None]})
     frame.write_parquet(tmp_path / "table.data")
-    assert read_table(tmp_path / "table.data").equals(frame)
+    assert values(read_table(tmp_path / "table.data")) == {
+        "a": [1.5, None, None],
+        "b": ["x", "y", None],
+    }
 
 
 def test_whole_numbers_too_long_for_64_bits_become_floats(write):
@@ -220,3 +224,9 @@ def test_damaged_gzip_and_parquet(write):
     half = gzip.compress(b"a,b\n1,2\n" * 1000)[:50]
     assert "is a damaged gzip file" in error_of(write(half, "t.csv.gz"))
     assert "is a damaged Parquet file" in error_of(write(b"PAR1 and nothing"))
+
+
+def test_without_polars_the_extra_is_named(write, monkeypatch):
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(MissingExtra, match=r"needs polars, .* pip install 'gradatim\[tables\]'"):
+        read_table(write("a\n1\n"))

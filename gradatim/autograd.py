@@ -647,7 +647,7 @@ class GradFn:
         self._node = node
 
     def name(self) -> str:
-        if self._node.primitive is p.VARIABLE:
+        if self._node.primitive is p.VARIABLE and self._op is None:
             return "AccumulateGrad"
         op = self._op or self._node.primitive.name.title().replace("_", "")
         if op in ("CopySlices", "CopyBackwards"):  # PyTorch's names of writes stand alone

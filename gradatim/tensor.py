@@ -231,12 +231,10 @@ class Tensor:
         cell = self._cell
         if cell.escaped:
             raise CaptureError(cell.escaped)
-        self._check_writable()
+        self._prepare_write(fresh=fresh)
         if state.capture is not None:
             state.capture.note_read(cell)
             state.capture.note_write(cell)
-        elif cell.written and cell.node.buffer is None and not fresh:
-            flush()
         old = cell.node
         base = views.put(old, self._path, node) if self._path else node
         outside = self._detached or not mode.recording
@@ -269,7 +267,10 @@ class Tensor:
             compute_now(base)
         return self
 
-    def _check_writable(self) -> None:
+    def _prepare_write(self, *, fresh: bool = False) -> None:
+        """Refuse a write that is not allowed; and if the last write is still pending, compute
+        everything, before a new value is built on it: so loops do not grow chains.
+        """
         if mode.recording and not self._detached:
             if self._requires_grad:
                 raise GradientError(
@@ -286,6 +287,9 @@ class Tensor:
                 "single memory location. Please clone() the tensor before performing the "
                 "operation."
             )
+        cell = self._cell
+        if cell.written and cell.node.buffer is None and not fresh and state.capture is None:
+            flush()
 
     # --- handles on the same cell --------------------------------------------------------------------
 
@@ -679,7 +683,7 @@ class Tensor:
 
     def _number(self) -> Any:
         if self.numel() != 1:
-            raise ArgumentTypeError(
+            raise ArgumentError(
                 f"only one element tensors can be converted to Python scalars, and this one has "
                 f"{self.numel()}"
             )

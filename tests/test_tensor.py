@@ -165,7 +165,7 @@ def test_default_dtype():
         assert gd.tensor(1.0).dtype is gd.float64 and gd.zeros(1).dtype is gd.float64
     finally:
         gd.set_default_dtype(gd.float32)
-    with pytest.raises(RuntimeError, match="must be a floating one"):
+    with pytest.raises(TypeError, match="must be a floating one"):
         gd.set_default_dtype(gd.int32)
 
 

@@ -274,11 +274,12 @@ def _sort(node: Node, x: Array) -> Any:
     axis, descending = node.params
     if x.ndim == 0:
         return x, np.zeros((), np.int64)
+    key = x.astype(np.float32) if x.dtype.kind == "V" else x  # bfloat16: NumPy knows no NaN in it
     if descending:  # stable: sort backwards what was turned around, and turn it around again
-        places = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
+        places = np.flip(np.argsort(np.flip(key, axis), axis=axis, kind="stable"), axis)
         places = x.shape[axis] - 1 - places
     else:
-        places = np.argsort(x, axis=axis, kind="stable")
+        places = np.argsort(key, axis=axis, kind="stable")
     return np.take_along_axis(x, places, axis), places
 
 

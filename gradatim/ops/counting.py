@@ -137,7 +137,7 @@ def unique_consecutive(
     axis = 0 if dim is None else wrap_dim(dim, input.ndim)
     lines = values.reshape(-1) if dim is None else np.moveaxis(values, axis, 0)
     count = lines.shape[0]
-    differs = (lines[1:] != lines[:-1]).reshape(max(count - 1, 0), -1).any(axis=1)
+    differs = (lines[1:] != lines[:-1]).any(axis=tuple(range(1, lines.ndim)))
     is_first = np.concatenate([np.ones(min(count, 1), bool), differs])
     starts = np.flatnonzero(is_first)
     inverse = (np.cumsum(is_first) - 1).reshape(values.shape if dim is None else -1)

@@ -21,7 +21,7 @@ from gradatim.tensor import Tensor, method
 
 
 def _fill(tensor: Tensor, draw: Draw) -> Tensor:
-    tensor._check_writable()  # before anything is drawn
+    tensor._prepare_write(fresh=True)  # before anything is drawn
     new = in_memory_order(tuple(tensor.shape), tensor.stride(), tensor.dtype, draw)
     return tensor._write(new._read(), fresh=True)
 
@@ -82,7 +82,7 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None
     """Fill with 1, with probability `p` (a number, or a tensor that broadcasts), or 0."""
     source, kind = source_of(generator), self.dtype.numpy
     if isinstance(p, Tensor):
-        self._check_writable()
+        self._prepare_write()
         new = successes(p, tuple(self.shape), self.stride(), generator).to(self.dtype)
         return self._write(new._read())
     number = float(p)

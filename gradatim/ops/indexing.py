@@ -133,7 +133,7 @@ def _set_item(self: Tensor, index: Any, value: Any) -> None:
     """`self[index] = value`: the value is broadcast and cast, and written in place."""
     target, placed = expression(self, index, writing=True)
     if placed:
-        target._check_writable()
+        target._prepare_write()
         new = _updated(target, placed, _assigned(value, target.dtype), False)
         target._write(new)
         _note_write(self, target, "IndexPut")

@@ -51,7 +51,7 @@ def in_place(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The in-place variant of an operation whose first argument is the tensor to write to."""
 
     def write(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        self._check_writable()
+        self._prepare_write()
         source = self
         if mode.recording and _has_history(self, *args, *kwargs.values()):
             # The operation may save its input, and the write below would count against it.
@@ -96,7 +96,7 @@ def install() -> None:
 @method()
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Every element made `value` (a number or a 0-d tensor)."""
-    self._check_writable()
+    self._prepare_write(fresh=True)
     if isinstance(value, Tensor):
         if value.ndim:
             raise ShapeError(
@@ -122,7 +122,7 @@ def zero_(self: Tensor) -> Tensor:
 @method()
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """The elements of another tensor, broadcast and cast to this one's shape and dtype."""
-    self._check_writable()
+    self._prepare_write(fresh=True)
     if isinstance(src, np.ndarray):
         src = from_array(src.copy())
     elif is_number(src):
@@ -159,7 +159,7 @@ def set_(self: Tensor, source: Tensor) -> Tensor:
 
 def _become(self: Tensor, view: Tensor) -> Tensor:
     """Make a tensor the view of its own memory that `view` is."""
-    self._check_writable()
+    self._prepare_write()
     base = self._alias()
     base._detached, base._data, base._plain = self._detached, self._data, self._plain
     self._plain = False

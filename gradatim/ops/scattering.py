@@ -31,6 +31,7 @@ from gradatim.ops._places import (
 from gradatim.ops._scatter_reductions import REDUCTIONS
 from gradatim.ops.arguments import as_number, is_number, number_node, wrap_dim
 from gradatim.ops.elementwise import named
+from gradatim.ops.inplace import in_place
 from gradatim.tensor import Tensor, method
 
 # --- at one place of `dim` for each element of the index ---------------------------------------------
@@ -337,6 +338,9 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     write = p.scatter_add if accumulate else p.scatter_set
     new = write(flat(input._read()), places, flat(source._read()))
     return named(p.reshape(new, tuple(input.shape)), "Put")
+
+
+method("put_")(in_place(put))
 
 
 @method()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradatim.data import DataLoader
 from gradatim.graph.errors import NonFiniteError
 from gradatim.tensor import Tensor
 from gradatim.train.feed import count_batches
@@ -31,7 +30,7 @@ class Diverged(Exception):
         self.what, self.batch = what, batch
 
 
-def explain(trainer: Trainer, diverged: Diverged, loader: DataLoader) -> NonFiniteError:
+def explain(trainer: Trainer, diverged: Diverged) -> NonFiniteError:
     """The error for the user. Leaves the trainer, and its run, in the last good state."""
     snapshot = trainer.snapshot
     restore(trainer, snapshot, "the last good state")
@@ -39,12 +38,12 @@ def explain(trainer: Trainer, diverged: Diverged, loader: DataLoader) -> NonFini
         trainer.begin_epoch()
     step = trainer.make_step(())
     inputs = targets = None
-    for inputs, targets in trainer.batches(loader):
+    for inputs, targets in trainer.batches():
         if trainer.position.batch == diverged.batch - 1:
             break
         trainer.take_step(step, inputs, targets)
     epoch = trainer.position.epoch + 1
-    batches = count_batches(loader)
+    batches = count_batches(trainer.loader)
     where = f"epoch {epoch}, batch {diverged.batch}" + (f" of {batches}" if batches else "")
     cause = _cause(trainer, inputs, targets)
     restore(trainer, snapshot, "the last good state")

@@ -46,7 +46,7 @@ def capture(trainer: Trainer) -> Snapshot:
         "optimizer": trainer.optimizer.state_dict(),
         "scheduler": None if trainer.scheduler is None else trainer.scheduler.state_dict(),
         "callbacks": [callback.state_dict() for callback in trainer.callbacks],
-        "random": random_state(),
+        "random": random_state(trainer.loader),
         "epoch_random": trainer.epoch_random,
     }
     return Snapshot(arrays, {key: pack(value, key, arrays) for key, value in tree.items()})
@@ -73,20 +73,20 @@ def restore(trainer: Trainer, snapshot: Snapshot, source: str) -> None:
     trainer.history.records = tree["history"]
     trainer.history.best_epoch = tree["best_epoch"]
     trainer.epoch_random = tree["epoch_random"]
-    set_random_state(tree["random"])
+    set_random_state(tree["random"], trainer.loader)
 
 
-def random_state(loader: DataLoader | None = None) -> dict[str, Any]:
+def random_state(loader: DataLoader) -> dict[str, Any]:
     """The default stream's state, and that of the loader's own generator where it has one."""
-    generator = getattr(loader, "generator", None)
+    generator = loader.generator
     own = None if generator is None else generator.get_state()
     return {"default": get_rng_state(), "loader": own}
 
 
-def set_random_state(state: dict[str, Any], loader: DataLoader | None = None) -> None:
+def set_random_state(state: dict[str, Any], loader: DataLoader) -> None:
     """The inverse of `random_state`."""
     set_rng_state(state["default"])
-    generator = getattr(loader, "generator", None)
+    generator = loader.generator
     if generator is not None and state["loader"] is not None:
         generator.set_state(state["loader"])
 

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from gradatim import ops
-from gradatim.data import DataLoader
 from gradatim.engines import set_engine
 from gradatim.graph.errors import ArgumentError
 from gradatim.nn import Module
@@ -129,9 +128,9 @@ class Trainer:
         check_at_least_one("epochs", epochs)
         if self.engine is not None:
             set_engine(self.engine)
-        loader = as_loader(train, batch_size, shuffle)
+        self.loader = as_loader(train, batch_size, shuffle)
         self.monitor = self._wanted_monitor or self._default_monitor(validation)
-        batches = count_batches(loader)
+        batches = count_batches(self.loader)
         self._begin(epochs, batch_size, batches, resume)
         if self.position.stopped or self.position.epoch >= epochs:
             return self.history
@@ -140,9 +139,9 @@ class Trainer:
         self._show.start(epochs, batches)
         try:
             with Interrupts() as self._interrupts:
-                self._train(loader, validation, epochs)
+                self._train(validation, epochs)
         except Diverged as diverged:
-            raise explain(self, diverged, loader) from None
+            raise explain(self, diverged) from None
         finally:
             self._show.stop()
         return self.history
@@ -185,18 +184,18 @@ class Trainer:
 
     # The loop
 
-    def _train(self, loader: DataLoader, validation: Any, epochs: int) -> None:
+    def _train(self, validation: Any, epochs: int) -> None:
         for callback in self.callbacks:
             callback.on_train_begin(self)
         while self.position.epoch < epochs and not self.stop:
-            self._epoch(loader, epochs)
+            self._epoch()
             record = self._record(validation, epochs)
             self._note_best(record)
             self._end_epoch(record, epochs)
         for callback in self.callbacks:
             callback.on_train_end(self)
 
-    def _epoch(self, loader: DataLoader, epochs: int) -> None:
+    def _epoch(self) -> None:
         """All batches of an epoch, or those that an interrupted run had left."""
         position = self.position
         self.network.train()
@@ -204,7 +203,7 @@ class Trainer:
             self.snapshot = capture(self)
             self.begin_epoch()
         self._clock = time.monotonic() - position.seconds
-        for inputs, targets in self.batches(loader):
+        for inputs, targets in self.batches():
             self.take_step(self._step, inputs, targets)
             for callback in self.callbacks:
                 callback.on_batch_end(self, position.epoch + 1, position.batch)
@@ -223,22 +222,22 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_epoch_begin(self, self.position.epoch + 1)
 
-    def batches(self, loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of this epoch that are still to be done.
 
         In the middle of an epoch the loader begins with the random state that it began with before,
         so that it shuffles alike, and the batches already done are skipped.
         """
         if self.position.batch == 0:
-            self.epoch_random = random_state(loader)
-            yield from loader
+            self.epoch_random = random_state(self.loader)
+            yield from self.loader
             return
-        now = random_state(loader)
-        set_random_state(self.epoch_random, loader)
-        remaining = iter(loader)
+        now = random_state(self.loader)
+        set_random_state(self.epoch_random, self.loader)
+        remaining = iter(self.loader)
         for _ in range(self.position.batch):
             next(remaining)
-        set_random_state(now, loader)
+        set_random_state(now, self.loader)
         yield from remaining
 
     def make_step(self, metrics: Sequence[Metric]) -> Step:

@@ -131,8 +131,8 @@ def pair(array: np.ndarray, layout: str):
             x = x.permute(tuple(reversed(range(x.ndim))))
         elif layout == "cut" and x.ndim:
             x = x[1:] if x.ndim == 1 else x[:, 1:]
-        elif layout == "pending":
-            x = x + 0
+        if layout != "pending":
+            x.tolist()
         made.append(x)
     return made
 

@@ -162,6 +162,15 @@ def test_a_subclass_decides_what_an_item_is():
     assert tolist(DataLoader(Subset(Doubled(gd.arange(3)), [2, 1]), batch_size=3)) == [[4, 2]]
 
 
+def test_a_subclass_of_subset_decides_too():
+    class Negative(Subset):
+        def __getitem__(self, index):
+            return -super().__getitem__(index)[0]
+
+    data = Negative(TensorDataset(gd.arange(5)), [4, 2])
+    assert tolist(DataLoader(data, batch_size=2)) == [[-4, -2]]
+
+
 def test_subsets_of_tensor_datasets():
     data = Subset(Subset(TensorDataset(gd.arange(10)), [9, 7, 5, 3]), [3, 0, 2])
     assert [b.tolist() for (b,) in DataLoader(data, batch_size=2)] == [[3, 9], [5]]

@@ -14,16 +14,19 @@ from gradatim.data import MNIST, DataLoader, default_collate, export_mnist, mnis
 from gradatim.data.files import cache_dir, replacing
 from gradatim.graph.errors import ArgumentError, DataError
 
+PUBLISHED = [
+    "6bbc9ace898e44ae57da46a324031adb",
+    "a25bea736e30d166cdddb491f175f624",
+    "2646ac647ad5339dbf082846283269ea",
+    "27ae3e4e09519cfbb04c329615203637",
+]
+
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache folder."""
     monkeypatch.setenv("GRADATIM_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-def md5(array: np.ndarray) -> str:
-    return hashlib.md5(array.astype(np.uint8).tobytes()).hexdigest()
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -33,13 +36,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def test_all_70000_digits_are_the_published_ones():
-    published = [
-        "6bbc9ace898e44ae57da46a324031adb",
-        "a25bea736e30d166cdddb491f175f624",
-        "2646ac647ad5339dbf082846283269ea",
-        "27ae3e4e09519cfbb04c329615203637",
-    ]
-    assert [hashlib.md5(idx(array)).hexdigest() for array in mnist()] == published
+    assert [hashlib.md5(idx(array)).hexdigest() for array in mnist()] == PUBLISHED
 
 
 def test_shapes_and_dtypes():
@@ -69,11 +66,8 @@ def test_a_damaged_cache_is_rebuilt(cache, damage):
     if damage == "one bit":
         data[30_000_000] ^= 1
     path.write_bytes(data if damage == "one bit" else data[: 1000 if damage == "truncated" else 0])
-    assert mnist().train_labels[:5].tolist() == [5, 0, 4, 1, 9]
-    assert path.stat().st_size == 54_950_048
-    assert hashlib.md5(path.read_bytes()[16 : 16 + 60_000 * 784]).hexdigest() == md5(
-        mnist().train_images
-    )
+    assert [hashlib.md5(idx(array)).hexdigest() for array in mnist()] == PUBLISHED
+    assert path.read_bytes() == b"".join(idx(array) for array in mnist())
 
 
 def test_without_a_place_for_the_cache_it_works(tmp_path, monkeypatch):

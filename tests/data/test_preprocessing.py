@@ -211,6 +211,12 @@ def test_regression_targets_are_standardized_and_given_back():
     np.testing.assert_allclose(preprocessor.inverse_target(targets[:, 0]), table["y"], rtol=1e-6)
 
 
+def test_a_regression_target_that_is_the_same_in_all_training_rows():
+    table = pl.DataFrame({"x": [1, 2, 3], "y": [10.5, 10.5, 12.0]})
+    _, targets = fit(table, rows=np.array([0, 1])).transform(table)
+    assert targets[:, 0].tolist() == [0, 0, 1.5]
+
+
 def test_several_targets_are_regression():
     table = pl.DataFrame({"x": [1, 2, 3], "lon": [-7515.9, -7383.9, -7374.5], "floor": [1, 4, 4]})
     for names in ("lon,floor", ["lon", "floor"], "lon, floor"):

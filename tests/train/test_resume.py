@@ -213,7 +213,6 @@ def start(folder, resume):
     return process
 
 
-@pytest.mark.timeout(180)
 def test_kill_9_at_random_moments(tmp_path):
     """Saving after every batch, so that most kills hit a file being written."""
     randomness = random.Random(0)

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from twins import both, classifier, nested, numbers, state_of
+from twins import LIBRARIES, both, classifier, nested, numbers, state_of
 
 # --- weights and draws ----------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ def test_init_refuses():
         lambda lib, nn: nn.Dropout(1.5),
         lambda lib, nn: nn.Dropout(-0.1),
     ):
-        for lib, nn in ((gd, gd_nn), (torch, torch.nn)):
+        for lib, nn in LIBRARIES:
             with pytest.raises(ValueError):
                 script(lib, nn)
 

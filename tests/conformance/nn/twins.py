@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 
 import gradatim as gd
 from gradatim import nn as gd_nn
 
+LIBRARIES = ((gd, gd_nn), (torch, torch.nn))
+
 
 def both(script):
     """What the script gives under each library."""
-    return script(gd, gd_nn), script(torch, torch.nn)
+    return tuple(script(lib, nn) for lib, nn in LIBRARIES)
 
 
 def numbers(tensor):

@@ -1,4 +1,4 @@
-"""Containers of modules and parameters against PyTorch."""
+"""Containers, and the text of modules, against PyTorch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from twins import both
+from twins import both, classifier, nested
 
 # --- containers -----------------------------------------------------------------------------------
 
@@ -94,6 +94,65 @@ def test_parameter_containers():
         seen += [list(named.copy()), [type(p).__name__ for p in named.values()]]
         named.clear()
         return [*seen, list(named)]
+
+    ours, theirs = both(script)
+    assert ours == theirs
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+REPRS = {
+    "classifier": classifier,
+    "nested": nested,
+    "empty": lambda nn: nn.Sequential(),
+    "no bias": lambda nn: nn.Linear(2, 3, bias=False),
+    "runs": lambda nn: nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Tanh(), nn.ReLU()]),
+    "runs of blocks": lambda nn: nn.ModuleList([nn.Sequential(nn.ReLU(), nn.GELU())] * 2),
+    "no modules": lambda nn: [nn.ModuleList(), nn.ModuleDict(), nn.ParameterList()],
+    "none inside": lambda nn: with_none(nn),
+    "dictionary": lambda nn: nn.ModuleDict({"x": nn.Flatten(), "y": nn.Unflatten(1, (2, 3))}),
+    "bilinear": lambda nn: nn.Bilinear(2, 3, 4),
+    "losses": lambda nn: nn.ModuleList([nn.MSELoss(), nn.CrossEntropyLoss(), nn.BCELoss()]),
+    "many": lambda nn: [
+        nn.ReLU(inplace=True),
+        nn.ReLU6(inplace=True),
+        nn.LeakyReLU(0.1, inplace=True),
+        nn.ELU(0.5, inplace=True),
+        nn.CELU(inplace=True),
+        nn.SELU(True),
+        nn.Hardtanh(-2, 2, True),
+        nn.Threshold(0.1, 20, True),
+        nn.SiLU(True),
+        nn.Mish(True),
+        nn.Hardswish(True),
+        nn.Hardsigmoid(True),
+        nn.Dropout(0.25, True),
+        nn.PReLU(3),
+    ],
+}
+
+
+def with_none(nn):
+    module = nn.Module()
+    module.child = nn.ReLU()
+    module.child = None
+    module.register_module("other", None)
+    return module
+
+
+@pytest.mark.parametrize("name", REPRS)
+def test_repr(name):
+    ours, theirs = both(lambda lib, nn: repr(REPRS[name](nn)))
+    assert ours == theirs
+
+
+def test_repr_of_parameters():
+    def script(lib, nn):
+        parameter = nn.Parameter(lib.tensor([[1.0, 2.5], [-3.0, 0.0]]))
+        frozen = nn.Parameter(lib.tensor([1, 2]), requires_grad=False)
+        values = nn.ParameterList([lib.zeros(2), lib.zeros(2, 3), lib.zeros(()), "text"])
+        named = nn.ParameterDict({"b": lib.zeros(2), "a": lib.zeros(1, 2).double(), "c": 1})
+        return [repr(each) for each in (parameter, frozen, values, named)]
 
     ours, theirs = both(script)
     assert ours == theirs

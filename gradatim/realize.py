@@ -33,6 +33,9 @@ MAX_PENDING_BYTES = 256 * 2**20  # of values held by pending nodes: draws, array
 MAX_PROGRAM_NODES = 1_000_000  # of all the Programs that are remembered
 
 
+FAILED = p.Primitive("failed", "marker", differentiable=False)  # its run went wrong; see `_poison`
+
+
 class Cell:
     """The place that one or more tensors (a base and its views) name: its content changes.
 
@@ -166,7 +169,7 @@ def pending_cells() -> list[Cell]:
     cells = []
     for reference in state.cells:
         cell = reference()
-        if cell is not None and cell.node.buffer is None:
+        if cell is not None and cell.node.buffer is None and cell.node.primitive is not FAILED:
             cells.append(cell)
     state.cells = [weakref.ref(cell) for cell in cells]
     return cells
@@ -301,7 +304,6 @@ def line_of(site: tuple[Any, int] | None) -> str:
     return f"{code.co_filename}:{line}"
 
 
-FAILED = p.Primitive("failed", "marker", differentiable=False)
 
 
 def _poison(outputs: Sequence[Node], cells: Sequence[Cell], error: Exception) -> None:

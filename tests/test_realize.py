@@ -190,6 +190,17 @@ def test_an_index_out_of_range_raises_with_the_users_line_and_writes_nothing():
     assert w.tolist() == [1.0, 1.0, 1.0]
 
 
+def test_a_failed_value_repeats_its_error_and_disturbs_no_other():
+    total = (gd.zeros(2, 4).gather(1, gd.tensor([[0], [9]]) + 0)).sum()
+    for _ in range(2):
+        with pytest.raises(IndexError, match="out of bounds"):
+            total.item()
+    w = gd.zeros(3)
+    w += 1
+    w += 1
+    assert w.tolist() == [2.0] * 3
+
+
 def test_eager_computes_at_once():
     with gd.eager():
         x = gd.ones(2) * 3

@@ -129,8 +129,10 @@ def _nearby(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f": there is no folder {folder}"
-    close = difflib.get_close_matches(path.name, [p.name for p in folder.iterdir()], 1)
-    return f": did you mean {folder / close[0]}?" if close else f" in {folder.resolve()}"
+    # By the part before the first dot: all tables end alike.
+    tables = {p.name.partition(".")[0]: p for p in folder.iterdir() if _is_table_name(p.name)}
+    close = difflib.get_close_matches(path.name.partition(".")[0], tables, 1)
+    return f": did you mean {tables[close[0]]}?" if close else f" in {folder.resolve()}"
 
 
 def _utf8(path: Path, data: bytes) -> bytes:

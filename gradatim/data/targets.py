@@ -167,11 +167,18 @@ def _natural_task(values: pl.Series) -> tuple[str, str]:
 
 
 def target_names(targets: str | Sequence[str], frame: pl.DataFrame, source: str) -> list[str]:
+    """The names in a list, or in one text with commas between (which a name may have itself).
+
+    Raises:
+        ArgumentError: for none, or one twice. Whether they are there, `labelled_rows` checks.
+    """
     if isinstance(targets, str):
         targets = [targets] if targets in frame.columns else targets.split(",")
     names = [name if name in frame.columns else name.strip() for name in targets]
     if not names or len(set(names)) < len(names):
-        raise ArgumentError(f"targets {listed(names)}: expected one name or more, each once")
+        raise ArgumentError(
+            f"targets of {source} are {listed(names)}: expected one name or more, each once"
+        )
     return names
 
 

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from gradatim.autograd import Function
+from gradatim.autograd import Function, RemovableHandle
 from gradatim.graph.errors import ArgumentTypeError
 from gradatim.tensor import Tensor
 
-_keys = itertools.count()
 
-
-class RemovableHandle:
-    """What registering a hook returns: `remove()` takes the hook away again. As a context manager
-    it removes it at the end of the block.
-    """
-
-    def __init__(self, hooks: dict[int, Any], hook: Any, prepend: bool = False):
-        self.id = next(_keys)
-        self._hooks = hooks
-        hooks[self.id] = hook
-        if prepend:
-            hooks.move_to_end(self.id, last=False)  # type: ignore[attr-defined]
-
-    def remove(self) -> None:
-        """Take the hook away; a second time does nothing."""
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.remove()
+def _register(hooks: OrderedDict[int, Any], hook: Any, prepend: bool) -> RemovableHandle:
+    handle = RemovableHandle(hooks, hook)
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
 
 
 class Hooks:
@@ -67,7 +48,7 @@ class Hooks:
             hook: with `with_kwargs`, `hook(module, args, kwargs)`, which returns None or a pair.
             prepend: run before the hooks registered earlier.
         """
-        return RemovableHandle(self._forward_pre_hooks, (hook, with_kwargs), prepend)
+        return _register(self._forward_pre_hooks, (hook, with_kwargs), prepend)
 
     def register_forward_hook(
         self,
@@ -95,7 +76,7 @@ class Hooks:
             >>> layer(gd.zeros(2))
             tensor([0., 0.])
         """
-        return RemovableHandle(self._forward_hooks, (hook, with_kwargs, always_call), prepend)
+        return _register(self._forward_hooks, (hook, with_kwargs, always_call), prepend)
 
     def register_full_backward_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
@@ -103,7 +84,7 @@ class Hooks:
         """Call `hook(module, grad_output)` before the gradients of the module's inputs are made.
         What it returns, unless None, replaces `grad_output`, a tuple.
         """
-        return RemovableHandle(self._backward_pre_hooks, hook, prepend)
+        return _register(self._backward_pre_hooks, hook, prepend)
 
     def register_full_backward_hook(
         self, hook: Callable[..., Any], prepend: bool = False
@@ -112,7 +93,7 @@ class Hooks:
         are known. What it returns, unless None, replaces `grad_input`. Both are tuples, with None
         for arguments that are no tensors.
         """
-        return RemovableHandle(self._backward_hooks, hook, prepend)
+        return _register(self._backward_hooks, hook, prepend)
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         pending = {key: hook for key, hook in self._forward_hooks.items() if hook[2]}

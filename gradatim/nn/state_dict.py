@@ -7,9 +7,8 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gradatim.autograd import no_grad
+from gradatim.autograd import RemovableHandle, no_grad
 from gradatim.graph.errors import ArgumentTypeError, CheckpointError
-from gradatim.nn.hooks import RemovableHandle
 from gradatim.nn.parameter import Parameter
 from gradatim.tensor import Tensor
 

@@ -111,7 +111,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
         return named(p.round_(x), "Round")
     scale = number_node(10.0 ** abs_int(decimals), x.dtype)
     first, second = (p.mul, p.div) if decimals > 0 else (p.div, p.mul)
-    return named(second(p.round_(first(x, scale)), scale), "Round")
+    return named(second(p.round_(first(x, scale)), scale), "Round:1")
 
 
 def abs_int(n: int) -> int:
@@ -149,14 +149,18 @@ def abs(input: Tensor) -> Tensor:
 absolute = abs
 
 
-@method("sign", "sgn")
+@method()
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1, as each element is negative, zero or positive."""
     x = as_tensor_operand(input, "sign")._read()
     return named(p.copy(x) if x.dtype is bool_ else p.sign(x), "Sign")
 
 
-sgn = sign
+@method()
+@op("Sgn")
+def sgn(input: Tensor) -> Tensor:
+    """The same as `sign`."""
+    return sign(input)
 
 
 @method()
@@ -210,12 +214,14 @@ def sinc(input: Tensor) -> Tensor:
 
 
 @method()
+@op("Deg2Rad")
 def deg2rad(input: Tensor) -> Tensor:
     """Degrees to radians."""
     return mul(input, math.pi / 180)
 
 
 @method()
+@op("Rad2Deg")
 def rad2deg(input: Tensor) -> Tensor:
     """Radians to degrees."""
     return mul(input, 180 / math.pi)
@@ -262,7 +268,9 @@ subtract = sub
 @method()
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """`other - alpha * input`."""
-    return sub(other, input, alpha=alpha)
+    result = sub(other, input, alpha=alpha)
+    result._op = "Rsub:1" if is_number(other) else "Rsub"
+    return result
 
 
 @method("mul", "multiply")
@@ -283,7 +291,9 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode is None:
         return named(p.div(*operands(input, other, "div", floating=True)), "Div")
     if rounding_mode == "floor":
-        return floor_divide(input, other)
+        result = floor_divide(input, other)
+        result._op = "Div:2"
+        return result
     if rounding_mode != "trunc":
         raise ArgumentError(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
@@ -291,8 +301,8 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
         )
     a, b = operands(input, other, "div")
     if a.dtype.is_floating_point:
-        return named(p.trunc(p.div(a, b)), "Div")
-    return named(p.floor_divide(p.sub(a, p.fmod(a, b)), b), "Div")
+        return named(p.trunc(p.div(a, b)), "Div:2")
+    return named(p.floor_divide(p.sub(a, p.fmod(a, b)), b), "Div:2")
 
 
 divide = div
@@ -318,13 +328,15 @@ def floor_divide(input: Any, other: Any) -> Tensor:
 @method()
 def remainder(input: Any, other: Any) -> Tensor:
     """`input % other`, with the sign of `other`."""
-    return named(p.remainder(*operands(input, other, "remainder")), "Remainder")
+    node = p.remainder(*operands(input, other, "remainder"))
+    return named(node, "Remainder" if is_number(other) else "Remainder:1")
 
 
 @method()
 def fmod(input: Any, other: Any) -> Tensor:
     """The rest of the division, with the sign of `input`."""
-    return named(p.fmod(*operands(input, other, "fmod")), "Fmod")
+    node = p.fmod(*operands(input, other, "fmod"))
+    return named(node, "Fmod" if is_number(other) else "Fmod:1")
 
 
 @method()
@@ -333,7 +345,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
     a, b = operands(input, exponent, "pow")
     if not a.dtype.is_floating_point and b.primitive is p.CONSTANT and b.params[0] < 0:
         raise DTypeError("Integers to negative integer powers are not allowed.")
-    return named(p.pow_(a, b), "Pow")
+    overload = "" if is_number(exponent) else ":2" if is_number(input) else ":1"
+    return named(p.pow_(a, b), f"Pow{overload}")
 
 
 @method()
@@ -366,7 +379,9 @@ def _ignoring_nan(name: str, build: Callable[[Any, Any], Tensor]) -> Callable[[A
     def function(input: Any, other: Any) -> Tensor:
         a, b = operands(input, other, name)
         x, y = wrap(a), wrap(b)
-        return where(ne(y, y), x, where(ne(x, x), y, build(x, y)))
+        result: Tensor = where(ne(y, y), x, where(ne(x, x), y, build(x, y)))
+        result._op = name.title()
+        return result
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{name[1:]}imum of the two that is not NaN, if there is one."
@@ -429,7 +444,7 @@ def lerp(input: Tensor, end: Any, weight: Any) -> Tensor:
     else:
         far = sub(end, mul(difference, rsub(weight, 1)))
         result = where(lt(weight, 0.5), add(input, mul(difference, weight)), far)
-    result._op = "Lerp"
+    result._op = "Lerp" if is_number(weight) else "Lerp:1"
     return result
 
 
@@ -638,7 +653,6 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
 
 
 @method("clamp", "clip")
-@op("Clamp")
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Each element, but not below `min` and not above `max` (numbers or tensors).
 
@@ -661,7 +675,8 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
         x = p.select(beyond(x, limit), limit, x)
         if not is_number(bound):
             x = p.select(p.ne(limit, limit), limit, x)
-    return wrap(x)
+    tensors = isinstance(min, Tensor) or isinstance(max, Tensor)
+    return named(x, "Clamp" if tensors else "Clamp:1")
 
 
 clip = clamp
@@ -670,13 +685,17 @@ clip = clamp
 @method()
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """Each element, but not below `min`."""
-    return clamp(input, min=min)
+    result = clamp(input, min=min)
+    result._op = "ClampMin" if is_number(min) else "ClampMin:1"
+    return result
 
 
 @method()
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """Each element, but not above `max`."""
-    return clamp(input, max=max)
+    result = clamp(input, max=max)
+    result._op = "ClampMax" if is_number(max) else "ClampMax:1"
+    return result
 
 
 @method()
@@ -700,7 +719,6 @@ def nan_to_num(
 
 
 @method()
-@op("MaskedFill")
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`value` (a number or a 0-d tensor) where the mask holds, else the element."""
     condition = mask._read()
@@ -724,7 +742,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
                 f"value cannot be converted to type {x.dtype.name} without overflow: {number}"
             )
         fill = number_node(number, x.dtype)
-    return wrap(p.select(condition, fill, x))
+    name = "MaskedFill:1" if isinstance(value, Tensor) else "MaskedFill"
+    return named(p.select(condition, fill, x), name)
 
 
 def number_is_beyond(number: Any, x: Node) -> bool:
@@ -762,6 +781,17 @@ for _symbol, _function in (
 ):  # fmt: skip
     method(f"__{_symbol}__")(_operator(_function))
     method(f"__r{_symbol}__")(_operator(_function, swapped=True))
+method("__rsub__")(_operator(rsub))
+
+
+@method("__rtruediv__")
+def _divides(self: Tensor, other: Any) -> Any:
+    """`other / self` for a number: `other * (1 / self)`, rounded twice as in PyTorch."""
+    if not isinstance(other, (float, int, np.ndarray, np.generic)):
+        return NotImplemented
+    return mul(reciprocal(self), other)
+
+
 for _symbol, _function in (("eq", eq), ("ne", ne), ("lt", lt), ("le", le), ("gt", gt), ("ge", ge)):
     method(f"__{_symbol}__")(_operator(_function))
 

@@ -254,10 +254,11 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Without the dimensions of size 1 (all of them, or those named)."""
     dims = wrap_dims(dim, input.ndim) if dim is not None else tuple(range(input.ndim))
+    name = "Squeeze" if dim is None else "Squeeze:1" if isinstance(dim, int) else "Squeeze:2"
     keep = [k for k, n in enumerate(input.shape) if not (k in dims and n == 1)]
     shape = tuple(input.shape[k] for k in keep)
     strides = tuple(input._strides()[k] for k in keep)
-    return _named_view(input, ("reshape", shape), shape, strides, "Squeeze")
+    return _named_view(input, ("reshape", shape), shape, strides, name)
 
 
 @method()
@@ -616,6 +617,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 
 
 @method()
+@op("Rot90")
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """Turned by 90 degrees k times, in the plane of two dimensions."""
     a, b = (wrap_dim(d, input.ndim) for d in dims)

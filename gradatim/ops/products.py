@@ -59,7 +59,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
             f"{list(a.shape)} and {list(b.shape)}"
         )
     node = p.contract(a, b, (a.ndim - 1,), (b.ndim - 1,))
-    return named(node, "Dot" if a.ndim == b.ndim == 1 else "View")
+    return named(node, "View")
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:

@@ -146,6 +146,8 @@ def test_missing_file_names_one_like_it(write):
         DataNotFound, match=r"there is no file .*trian.csv: did you mean .*train.csv"
     ):
         read_table(path.with_name("trian.csv"))
+    with pytest.raises(DataNotFound, match=r"there is no file .*iris.csv in /"):
+        read_table(path.with_name("iris.csv"))
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
         read_table(path.parent / "nowhere" / "train.csv")
 

@@ -86,7 +86,7 @@ dtype = DType
 globals().update({name: f for name, f in ops.FUNCTIONS.items() if name not in ops._NOT_TOP_LEVEL})
 
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
-_ROOMS = ("cli", "data", "nn", "optim", "train")
+_ROOMS = ("cli", "data", "linalg", "nn", "optim", "train")
 _NAMES = {
     "load": "gradatim.train.saved",
     "save_model": "gradatim.train.saved",

@@ -10,10 +10,10 @@ The operations themselves are functions in `ops/`, which also hang them onto thi
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from gradatim.autograd import GradFn
 
 Array = np.ndarray[Any, Any]
-_PACKAGE = str(FilePath(__file__).parent)
+_PACKAGE = os.path.dirname(__file__)
 
 
 class Size(tuple[int, ...]):

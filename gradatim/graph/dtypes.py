@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import ml_dtypes
 import numpy as np
 
 from gradatim.graph.errors import ArgumentTypeError, DTypeError
@@ -31,6 +30,7 @@ class DType:
         (torch.float32, 4, True)
     """
 
+    numpy: np.dtype[Any]
     __slots__ = (
         "category",
         "is_floating_point",
@@ -43,9 +43,9 @@ class DType:
 
     def __init__(self, name: str, numpy: Any, category: int, signed: bool = True):
         self.name: Final = name
-        self.numpy: Final[np.dtype[Any]] = np.dtype(numpy)
+        self.numpy = np.dtype(numpy)
         self.category: Final = category
-        self.itemsize: Final = self.numpy.itemsize
+        self.itemsize: Final = np.dtype(numpy).itemsize
         self.is_floating_point: Final = category == FLOATING
         self.is_integer: Final = category == INTEGER
         self.is_signed: Final = signed
@@ -64,6 +64,26 @@ class DType:
         return self
 
 
+class _BFloat16(DType):
+    """bfloat16, whose NumPy dtype comes from a library that is only imported when it is needed."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        for name, attribute in (
+            ("name", "bfloat16"), ("category", FLOATING), ("itemsize", 2), ("is_integer", False),
+            ("is_floating_point", True), ("is_signed", True),
+        ):  # fmt: skip
+            object.__setattr__(self, name, attribute)
+
+    @property
+    def numpy(self) -> np.dtype[Any]:  # type: ignore[override]
+        import ml_dtypes
+
+        found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+        return found
+
+
 def _by_name(name: str) -> DType:
     return BY_NAME[name]
 
@@ -78,7 +98,7 @@ int16 = DType("int16", np.int16, INTEGER)
 int32 = DType("int32", np.int32, INTEGER)
 int64 = DType("int64", np.int64, INTEGER)
 float16 = DType("float16", np.float16, FLOATING)
-bfloat16 = DType("bfloat16", ml_dtypes.bfloat16, FLOATING)
+bfloat16: DType = _BFloat16()
 float32 = DType("float32", np.float32, FLOATING)
 float64 = DType("float64", np.float64, FLOATING)
 
@@ -87,7 +107,7 @@ ALL: Final = (
     float16, bfloat16, float32, float64,
 )  # fmt: skip
 BY_NAME: Final = {dtype.name: dtype for dtype in ALL}
-_BY_NUMPY: Final = {dtype.numpy: dtype for dtype in ALL}
+_BY_NUMPY: Final = {dtype.numpy: dtype for dtype in ALL if dtype is not bfloat16}
 
 _default: DType = float32
 
@@ -107,10 +127,11 @@ def set_default_dtype(dtype: DType) -> None:
 
 def from_numpy_dtype(dtype: Any) -> DType:
     """The DType with the bits of a NumPy dtype (byte order: the machine's)."""
-    found = _BY_NUMPY.get(np.dtype(dtype).newbyteorder("="))
+    given = np.dtype(dtype)
+    found = bfloat16 if given.name == "bfloat16" else _BY_NUMPY.get(given.newbyteorder("="))
     if found is None:
         raise DTypeError(
-            f"NumPy dtype {np.dtype(dtype)} has no tensor dtype: the supported ones are "
+            f"NumPy dtype {given} has no tensor dtype: the supported ones are "
             + ", ".join(d.name for d in ALL)
         )
     return found

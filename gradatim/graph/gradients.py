@@ -355,33 +355,26 @@ def _(g: Node, out: Node, x: Node) -> Any:
     return (_keep_axes(g, out.params[0], x.shape),)
 
 
-def _first_zero(x: Node, axis: int) -> Node:
-    """Where the first zero along `axis` stands."""
-    zero = p.eq(x, _number(x, 0))
-    count = p.cumsum(p.cast(zero, int64), axis)
-    return p.and_(zero, p.eq(count, p.constant(1, int64, x.device)))
+def _products_before(x: Node, axis: int) -> Node:
+    """The product of all elements before each one along `axis`: 1 for the first."""
+    low = tuple(int(k == axis) for k in range(x.ndim))
+    return p.cumprod(p.pad(x, _number(x, 1), low, tuple(-n for n in low)), axis)
 
 
-@gradient_of("prod", (0, 0), (OUT, 0))
+@gradient_of("prod", (0, 0))
 def _(g: Node, out: Node, x: Node) -> Any:
-    # out / x, but with one zero only the zero's place has a gradient, with two none has.
+    # The product of all the others: of those before times those behind. (`out / x` would not do
+    # where x is 0.)
     (axes,) = out.params
     others = tuple(k for k in range(x.ndim) if k not in axes)
-    flat_shape = (*[x.shape[k] for k in others], math.prod(x.shape[k] for k in axes))
-    line = p.reshape(p.permute(x, (*others, *axes)), flat_shape)
-    last = len(flat_shape) - 1
-    zero, one = _number(x, 0), _number(x, 1)
-    first = _first_zero(line, last)
-    filled = p.select(first, one, line)
-    without = _keep_axes(p.prod(filled, (last,)), (last,), flat_shape)
-    whole = _keep_axes(out, (last,), flat_shape)
-    dead = p.eq(filled, zero)
-    rest = p.select(dead, zero, p.div(whole, p.select(dead, one, filled)))
-    slope = p.select(first, without, rest)
-    moved = p.reshape(slope, tuple(x.shape[k] for k in (*others, *axes)))
     order = (*others, *axes)
-    back = p.permute(moved, tuple(order.index(k) for k in range(x.ndim)))
-    return (p.mul(_keep_axes(g, axes, x.shape), back),)
+    last = len(others)
+    lines = p.permute(x, order)
+    line = p.reshape(lines, (*lines.shape[:last], math.prod(lines.shape[last:])))
+    behind = p.flip(_products_before(p.flip(line, (last,)), last), (last,))
+    slope = p.reshape(p.mul(_products_before(line, last), behind), lines.shape)
+    slope = p.permute(slope, tuple(order.index(k) for k in range(x.ndim)))
+    return (p.mul(_keep_axes(g, axes, x.shape), slope),)
 
 
 def _extreme_reduction(g: Node, out: Node, x: Node) -> Any:
@@ -394,6 +387,13 @@ def _extreme_reduction(g: Node, out: Node, x: Node) -> Any:
 
 gradient_of("max", (0, 0), (OUT, 0))(_extreme_reduction)
 gradient_of("min", (0, 0), (OUT, 0))(_extreme_reduction)
+
+
+def _first_zero(x: Node, axis: int) -> Node:
+    """Where the first zero along `axis` stands."""
+    zero = p.eq(x, _number(x, 0))
+    count = p.cumsum(p.cast(zero, int64), axis)
+    return p.and_(zero, p.eq(count, p.constant(1, int64, x.device)))
 
 
 def _sum_from_the_end(x: Node, axis: int) -> Node:

@@ -7,7 +7,6 @@ value of the step that happened to be first.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -114,6 +113,8 @@ class Program:
     @property
     def digest(self) -> str:
         """The key as a short name, the same in every process."""
+        import hashlib
+
         return hashlib.sha256(repr((self.key, self.replaces)).encode()).hexdigest()
 
     @property

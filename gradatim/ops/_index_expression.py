@@ -242,13 +242,20 @@ class _Basic:
 
     def view(self) -> Tensor:
         self._pass(len(self.old_shape) - self.dim)
-        if self.name == "Alias" and self.placed:
-            if len(self.shape) == len(self.old_shape):
-                return self.input
+        if self.name == "Alias" and self.placed and len(self.shape) == len(self.old_shape):
+            return self.input
+        shape, strides = tuple(self.shape), tuple(self.strides)
         offset = self.input.storage_offset() + self.offset
-        return chosen_view(
-            self.input, self.bounds, tuple(self.shape), tuple(self.strides), offset, self.name
-        )
+        view, old_shape = self.input, self.old_shape
+        if any(bound != (0, size, 1) for bound, size in zip(self.bounds, old_shape)):
+            starts, stops, steps = zip(*self.bounds)
+            cut: Step = ("slice", starts, stops, steps)
+            old_shape = tuple(-(-(b - a) // step) for a, b, step in self.bounds)
+            view = view._view(cut, shape, strides, offset)
+        if old_shape != shape or view is self.input:  # dimensions of size 1 dropped and inserted
+            view = view._view(("reshape", shape), shape, strides, offset)
+        view._op = self.name
+        return view
 
 
 def _too_many(items: list[Any], ndim: int) -> IndexOutOfRange:
@@ -261,27 +268,3 @@ def _too_many(items: list[Any], ndim: int) -> IndexOutOfRange:
         if isinstance(items[0], slice):
             return IndexOutOfRange("slice() cannot be applied to a 0-dim tensor.")
     return IndexOutOfRange(f"too many indices for tensor of dimension {ndim}")
-
-
-def chosen_view(
-    input: Tensor,
-    bounds: list[tuple[int, int, int]],
-    shape: Shape,
-    strides: Shape,
-    offset: int,
-    name: str,
-) -> Tensor:
-    """The view that slicing every dimension by its `(start, stop, step)` gives, with dimensions of
-    size 1 dropped and inserted so that it has `shape`."""
-    old_shape = tuple(input.shape)
-    view = input
-    if any(bound != (0, size, 1) for bound, size in zip(bounds, old_shape)):
-        starts, stops, steps = zip(*bounds)
-        sliced = tuple(-(-(stop - start) // step) for start, stop, step in bounds)
-        step: Step = ("slice", starts, stops, steps)
-        view = input._view(step, sliced, strides if sliced == shape else (), offset)
-        old_shape = sliced
-    if old_shape != shape or view is input:
-        view = view._view(("reshape", shape), shape, strides, offset)
-    view._op = name
-    return view

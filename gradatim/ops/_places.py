@@ -16,8 +16,7 @@ from gradatim import views
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType, int32, int64
 from gradatim.graph.errors import ArgumentTypeError, DTypeError, ElementOutOfRange, Error
-from gradatim.graph.gradients import along_axis
-from gradatim.graph.node import Node, Shape
+from gradatim.graph.node import Node
 from gradatim.realize import hold, state
 from gradatim.tensor import Tensor, not_a_tensor
 
@@ -31,7 +30,10 @@ TYPE_NAMES = {
 
 
 def need_index(
-    index: Any, where: str, dtypes: tuple[DType, ...] = (int64, int32), error: type[Error] = DTypeError
+    index: Any,
+    where: str,
+    dtypes: tuple[DType, ...] = (int64, int32),
+    error: type[Error] = DTypeError,
 ) -> None:
     """Refuse what is no tensor of indices.
 
@@ -128,13 +130,7 @@ def _is_never_negative(node: Node) -> bool:
     )
 
 
-def flat_places(index: Node, shape: Shape, axis: int) -> Node:
-    """For each element of `index`, a place along `axis` of something of `shape`, the place in it
-    flattened; the other coordinates are the element's own."""
-    return along_axis(index, shape, axis)
-
-
-# --- rows of a dimension -----------------------------------------------------------------------------
+# --- rows of a dimension --------------------------------------------------------------------------
 
 
 def to_front(x: Node, axis: int) -> Node:

@@ -1,9 +1,9 @@
 """Several elements written to one place, combined: the reductions of `scatter_reduce`.
 
 Each takes a flat tensor `x`, the `places` in it (flat, one for each element of `src`), and whether
-the elements of `x` that are written to take part. Only sums have a primitive. The largest of several
-is what stays when they are written in ascending order; products are multiplied up within runs of
-equal places, by doubling (Hillis and Steele, 1986).
+the elements of `x` that are written to take part. Only sums have a primitive. The largest of
+several is what stays when they are written in ascending order; products are multiplied up within
+runs of equal places, by doubling (Hillis and Steele, 1986).
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def _extreme(largest: bool) -> Reduction:
 
 
 def _shared_equally(x: Node, places: Node, src: Node, best: Node, include_self: bool) -> Node:
-    """A sum of those elements that are the best at their place, each with its share of the gradient."""
+    """A sum of the elements that are the best at their place, each with its share of the
+    gradient."""
     zero = p.constant(0, x.dtype)
     wins = p.cast(p.eq(src, p.gather(best, places)), x.dtype)
     self_wins = p.eq(x, best)

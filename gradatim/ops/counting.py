@@ -59,9 +59,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         tensor([1, 0, 2])
     """
     if not input.dtype.is_integer:
-        raise DTypeError(
-            f"bincount expects integers, got {input.dtype.name}: cast it with .long()"
-        )
+        raise DTypeError(f"bincount expects integers, got {input.dtype.name}: cast it with .long()")
     if minlength < 0:
         raise ShapeError(f"minlength should be >= 0, got {minlength}")
     values = input._value()
@@ -146,6 +144,3 @@ def unique_consecutive(
         from_array(inverse.astype(np.int64)) if return_inverse else None,
         from_array(np.diff(starts, append=count).astype(np.int64)) if return_counts else None,
     )
-
-
-

@@ -125,7 +125,9 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     return _triangle(input, diagonal, "triu", upper=True)
 
 
-def _triangle_indices(row: int, col: int, offset: int, dtype: Any, device: Any, upper: bool) -> Tensor:
+def _triangle_indices(
+    row: int, col: int, offset: int, dtype: Any, device: Any, upper: bool
+) -> Tensor:
     for name, size in (("row", row), ("col", col)):
         if size < 0:
             raise ShapeError(f"{name} must be non-negative, got {size}")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_, int64
 from gradatim.graph.errors import DTypeError, ElementOutOfRange, IndexOutOfRange, ShapeError
+from gradatim.graph.gradients import along_axis
 from gradatim.graph.node import Node
 from gradatim.ops._places import (
     TYPE_NAMES,
     array_node,
     flat,
-    flat_places,
     from_front,
     known_values,
     need_index,
@@ -93,12 +92,12 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     for k, n in enumerate(given):
         if k != axis and n > shape[k]:
             raise ShapeError(
-                f"Size does not match at dimension {k} expected index {list(given)} to be no larger "
-                f"than self {list(shape)} apart from dimension {axis}"
+                f"Size does not match at dimension {k} expected index {list(given)} to be no "
+                f"larger than self {list(shape)} apart from dimension {axis}"
             )
     places = place_node(index, shape[axis], axis, checks=len(shape) > 1)
     if places.ndim:
-        places = flat_places(places, shape, axis)
+        places = along_axis(places, shape, axis)
     return named(p.gather(flat(x), places, axis), "Gather")
 
 
@@ -158,7 +157,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     common = p.broadcast(others_x, others)
     x = p.expand(x, (*common[:axis], x.shape[axis], *common[axis + 1 :]))
     places = p.expand(places, (*common[:axis], places.shape[axis], *common[axis + 1 :]))
-    return named(p.gather(flat(x), flat_places(places, x.shape, axis)), "Gather")
+    return named(p.gather(flat(x), along_axis(places, x.shape, axis)), "Gather")
 
 
 @method()
@@ -177,7 +176,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     return named(p.gather(flat(p.expand(input._read(), shape)), places), "MaskedSelect")
 
 
-# --- classes and words -----------------------------------------------------------------------------------
+# --- classes and words ----------------------------------------------------------------------------
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

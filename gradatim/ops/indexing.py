@@ -1,8 +1,8 @@
 """`x[...]`, reading and writing, and the functions that do the same by name.
 
-Basic indexing gives views. Advanced indexing (with tensors, arrays, lists and masks) is one `gather`
-to read and one `scatter_set` to write: the indexed axes are brought to the front and made one, and
-the indices, broadcast together, become places on it.
+Basic indexing gives views. Advanced indexing (with tensors, arrays, lists and masks) is one
+`gather` to read and one `scatter_set` to write: the indexed axes are brought to the front and made
+one, and the indices, broadcast together, become places on it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradatim.graph import primitives as p
-from gradatim.graph.dtypes import DType, bool_, int64
+from gradatim.graph.dtypes import bool_, int64
 from gradatim.graph.errors import ArgumentTypeError, DTypeError, IndexOutOfRange, ShapeError
 from gradatim.graph.node import Node, Shape
+from gradatim.ops._assignment import assigned, spread
 from gradatim.ops._index_expression import (
+    INDICES,
     MASKS,
     Placed,
-    chosen_view,
     expression,
     slice_bounds,
 )
@@ -32,28 +33,37 @@ from gradatim.ops._places import (
     need_tensor,
     place_node,
 )
-from gradatim.ops.arguments import as_number, is_number, number_node, wrap_dim
+from gradatim.ops.arguments import wrap_dim
 from gradatim.ops.elementwise import named
 from gradatim.tensor import Tensor, from_array, method
 from gradatim.views import has_slice
 
-# --- views of one dimension --------------------------------------------------------------------------
+# --- views of one dimension -----------------------------------------------------------------------
 
 
-def _along(input: Tensor, dim: int, bounds: tuple[int, int, int], drops: bool, name: str) -> Tensor:
+def _along(
+    input: Tensor, dim: int, start: int, stop: int, step: int, drops: bool, name: str
+) -> Tensor:
     """The view of the places from start to stop along `dim`, without it if `drops`."""
     shape, strides = tuple(input.shape), input._strides()
-    start, stop, step = bounds
-    if drops:
-        new_shape = shape[:dim] + shape[dim + 1 :]
-        new_strides = strides[:dim] + strides[dim + 1 :]
-    else:
-        new_shape = (*shape[:dim], -(-(stop - start) // step), *shape[dim + 1 :])
-        new_strides = (*strides[:dim], step * strides[dim], *strides[dim + 1 :])
-    offset = input.storage_offset() + start * strides[dim]
-    all_bounds = [(0, n, 1) for n in shape]
-    all_bounds[dim] = bounds
-    return chosen_view(input, all_bounds, new_shape, new_strides, offset, name)
+    before, size, after = shape[:dim], shape[dim], shape[dim + 1 :]
+    stride = strides[dim]
+    count = -(-(stop - start) // step)
+    offset = input.storage_offset() + start * stride
+    kept = (*before, count, *after)
+    new_shape = before + after if drops else kept
+    outer, inner = strides[:dim], strides[dim + 1 :]
+    new_strides = outer + inner if drops else (*outer, step * stride, *inner)
+    view = input
+    if count != size:
+        starts = (*[0] * dim, start, *[0] * len(after))
+        steps = (*[1] * dim, step, *[1] * len(after))
+        cut = ("slice", starts, (*before, stop, *after), steps)
+        view = input._view(cut, new_shape, new_strides, offset)
+    if drops or view is input:
+        view = view._view(("reshape", new_shape), new_shape, new_strides, offset)
+    view._op = name
+    return view
 
 
 @method()
@@ -80,7 +90,7 @@ def select(input: Tensor, dim: int, index: Any) -> Tensor:
             f"dimension {axis}"
         )
     place = index % size
-    return _along(input, axis, (place, place + 1, 1), True, "Select")
+    return _along(input, axis, place, place + 1, 1, True, "Select")
 
 
 @method()
@@ -103,10 +113,10 @@ def narrow(input: Tensor, dim: int, start: Any, length: Any) -> Tensor:
     start = start + size if start < 0 else start
     if start + length > size:
         raise ShapeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
-    return _along(input, axis, (start, start + length, 1), False, "Slice")
+    return _along(input, axis, start, start + length, 1, False, "Slice")
 
 
-# --- x[...] --------------------------------------------------------------------------------------------
+# --- x[...] ---------------------------------------------------------------------------------------
 
 
 @method("__getitem__")
@@ -121,9 +131,14 @@ def _get_item(self: Tensor, index: Any) -> Tensor:
                 f"index {index} is out of bounds for dimension 0 with size {size}"
             )
         place = index % size
-        return _along(self, 0, (place, place + 1, 1), True, "Select")
+        return _along(self, 0, place, place + 1, 1, True, "Select")
     if kind is slice and self.ndim:
-        return _along(self, 0, slice_bounds(index, self.shape[0]), False, "Slice")
+        return _along(self, 0, *slice_bounds(index, self.shape[0]), False, "Slice")
+    if isinstance(index, Tensor) and index.ndim and self.ndim and index.dtype in INDICES:
+        x = self._read()
+        return named(
+            p.gather(x, place_node(index, x.shape[0], 0, wraps=True, checks=False)), "Index"
+        )
     view, placed = expression(self, index)
     return named(_read(view, _plan(view, placed)), "Index") if placed else view
 
@@ -134,13 +149,13 @@ def _set_item(self: Tensor, index: Any, value: Any) -> None:
     target, placed = expression(self, index, writing=True)
     if placed:
         target._prepare_write()
-        new = _updated(target, placed, _assigned(value, target.dtype), False)
+        new = _updated(target, placed, assigned(value, target.dtype), False)
         target._write(new)
         _note_write(self, target, "IndexPut")
         return
     if isinstance(value, Tensor) and value._cell is target._cell and value._path == target._path:
         return  # x[0] += 1 has written already
-    node = _broadcast(_assigned(value, target.dtype, casts=True), tuple(target.shape))
+    node = spread(assigned(value, target.dtype, casts=True), tuple(target.shape))
     if isinstance(value, Tensor) and node is value._read():
         node = p.copy(node)
     target._write(node, fresh=not has_slice(target._path))
@@ -159,9 +174,7 @@ def _note_write(self: Tensor, target: Tensor, name: str) -> None:
 
 
 @method()
-def index_put(
-    input: Tensor, indices: Any, values: Tensor, accumulate: bool = False
-) -> Tensor:
+def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """`input` with `values` at `input[indices]`, or, with `accumulate`, added there.
 
     Args:
@@ -191,10 +204,10 @@ def index_put(
         raise IndexOutOfRange(f"too many indices for tensor of dimension {input.ndim}")
     if not placed:
         raise ShapeError("index_put() expects at least one index tensor, got none")
-    return named(_updated(input, placed, _assigned(values, input.dtype), accumulate), "IndexPut")
+    return named(_updated(input, placed, assigned(values, input.dtype), accumulate), "IndexPut")
 
 
-# --- advanced indexing -----------------------------------------------------------------------------------
+# --- advanced indexing ----------------------------------------------------------------------------
 
 
 class _Plan(NamedTuple):
@@ -254,8 +267,8 @@ def _check_mask(mask: Any, shape: Shape, axis: int) -> None:
     for k, n in enumerate(mask.shape):
         if n != shape[axis + k]:
             raise IndexOutOfRange(
-                f"The shape of the mask {list(mask.shape)} at index {k} does not match the shape of "
-                f"the indexed tensor {list(shape)} at index {axis + k}"
+                f"The shape of the mask {list(mask.shape)} at index {k} does not match the shape "
+                f"of the indexed tensor {list(shape)} at index {axis + k}"
             )
 
 
@@ -325,7 +338,7 @@ def _updated(target: Tensor, placed: list[Placed], value: Node, accumulate: bool
             f"{TYPE_NAMES[value.dtype.name]} for the source."
         )
     plan = _plan(target, placed)
-    updates = _broadcast(value, plan.result_shape, indexing=True)
+    updates = spread(value, plan.result_shape, indexing=True)
     count, lead = plan.index.ndim, plan.lead
     if lead:
         updates = p.permute(
@@ -367,54 +380,3 @@ def _filled(target: Tensor, placed: Placed, value: Node) -> Node | None:
     node = mask._read() if isinstance(mask, Tensor) else from_array(mask)._read()
     condition = p.reshape(p.cast(node, bool_), (*mask.shape, *(1,) * len(rest)))
     return p.select(condition, value, target._read())
-
-
-# --- values to be written ----------------------------------------------------------------------------------
-
-
-def _assigned(value: Any, dtype: DType, casts: bool = False) -> Node:
-    """The Node of a value that is assigned to elements of `dtype`. A number takes that dtype; a
-    tensor does if `casts`."""
-    if isinstance(value, np.ndarray):
-        value = from_array(value.copy())
-    if isinstance(value, Tensor):
-        return p.cast(value._read(), dtype) if casts else value._read()
-    if not is_number(value):
-        raise ArgumentTypeError(
-            f"can't assign a {type(value).__name__} to a torch.{TYPE_NAMES[dtype.name]}Tensor: "
-            f"make a tensor of it with gd.tensor(...)"
-        )
-    number = as_number(value)
-    if dtype.is_integer and not dtype.is_signed and isinstance(number, int) and number < 0:
-        bits = 8 * dtype.itemsize
-        number = number + 2**bits if number > -(2**bits) else number  # -1 is the largest, as in C
-    return number_node(number, dtype)
-
-
-def _broadcast(value: Node, shape: Shape, indexing: bool = False) -> Node:
-    """A value spread to the shape of what it is assigned to. Leading dimensions of size 1 that are
-    too many are dropped."""
-    given = value.shape
-    while value.ndim > len(shape) and value.shape[0] == 1:
-        value = p.reshape(value, value.shape[1:])
-    lead = len(shape) - value.ndim
-    wrong = [k for k, n in enumerate(value.shape) if n != 1 and (lead < 0 or n != shape[lead + k])]
-    if not wrong:
-        return p.expand(value, shape)
-    if indexing:
-        raise ShapeError(
-            f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to indexing "
-            f"result of shape {list(shape)}"
-        )
-    if lead < 0:
-        raise ShapeError(
-            f"expand: the number of sizes provided ({len(shape)}) must be greater or equal to the "
-            f"number of dimensions in the tensor ({value.ndim}): cannot assign a value of shape "
-            f"{list(given)} to a place of shape {list(shape)}"
-        )
-    k = wrong[-1]
-    raise ShapeError(
-        f"The expanded size of the tensor ({shape[lead + k]}) must match the existing size "
-        f"({value.shape[k]}) at non-singleton dimension {lead + k}.  Target sizes: {list(shape)}.  "
-        f"Tensor sizes: {list(given)}"
-    )

@@ -91,7 +91,7 @@ def linalg_vector_norm(
 
     Example:
         >>> import gradatim as gd
-        >>> gd.linalg_vector_norm(gd.tensor([3.0, 4.0]))
+        >>> gd.linalg.vector_norm(gd.tensor([3.0, 4.0]))
         tensor(5.)
     """
     if not is_number(ord):

@@ -18,6 +18,7 @@ from gradatim.ops._aliases import numpy_names
 from gradatim.ops._places import known_values
 from gradatim.ops.arguments import as_tensor_operand, is_number, number_node, wrap_dim
 from gradatim.ops.elementwise import named
+from gradatim.ops.extremes import take_along
 from gradatim.ops.reduce import kept_shape
 from gradatim.ops.results import result_type
 from gradatim.ops.sorting import _first, _need_elements
@@ -25,16 +26,11 @@ from gradatim.realize import state
 from gradatim.tensor import Tensor, method, wrap
 
 
-def _at(x: Node, places: Node, axis: int) -> Node:
-    """`x` at the places along `axis`; the other coordinates are each element's own."""
-    return p.gather(p.reshape(x, (x.size,)), along_axis(places, x.shape, axis))
-
-
 def _line(x: Node) -> Node:
     return p.reshape(x, (1,)) if x.ndim == 0 else x
 
 
-# --- the middle ----------------------------------------------------------------------------------------
+# --- the middle -----------------------------------------------------------------------------------
 
 
 def _middle(x: Node, axis: int) -> Node:
@@ -58,7 +54,7 @@ def _middle_of_numbers(x: Node, axis: int) -> Node:
     numbers = p.sum_(p.cast(p.eq(x, x), int64), (axis,))
     last = p.maximum(p.sub(numbers, p.constant(1, int64)), p.constant(0, int64))
     rank = p.reshape(p.floor_divide(last, p.constant(2, int64)), kept_shape(x.shape, (axis,)))
-    return _at(places, rank, axis)
+    return take_along(places, rank, axis)
 
 
 def _one_element(
@@ -69,7 +65,7 @@ def _one_element(
     line = _line(x)
     places = find(line, axis)
     shape = places.shape if keepdim and x.ndim else x.shape[:axis] + x.shape[axis + 1 :]
-    values = p.reshape(_at(line, places, axis), shape)
+    values = p.reshape(take_along(line, places, axis), shape)
     result = result_type(name, "values", "indices")
     return result(named(values, title), wrap(p.reshape(places, shape)))
 
@@ -90,7 +86,7 @@ def _median(name: str, find: Callable[[Node, int], Node], what: str) -> Callable
     `(values, indices)`; without it the middle of all, whose gradient equal elements share.
 
     Raises:
-        IndexOutOfRange: for a dimension without elements. (The median of no elements at all is NaN.)
+        IndexOutOfRange: for a dimension without elements. (The median of nothing at all is NaN.)
 
     Example:
         >>> import gradatim as gd
@@ -115,7 +111,7 @@ def _of_all(x: Node, find: Callable[[Node, int], Node]) -> Node:
 median = _median("median", _middle, " (NaN, if there is one)")
 nanmedian = _median("nanmedian", _middle_of_numbers, " of those that are not NaN")
 
-# --- the most frequent -----------------------------------------------------------------------------------
+# --- the most frequent ----------------------------------------------------------------------------
 
 
 def _most_frequent(x: Node, axis: int) -> Node:
@@ -135,8 +131,8 @@ def _most_frequent(x: Node, axis: int) -> Node:
     lengths = p.scatter_add(p.full((x.size,), 0, int64), home, p.expand(one, home.shape))
     length = p.gather(lengths, home)  # of the run that each element is in
     start = p.reshape(p.argmax(length, axis), kept_shape(x.shape, (axis,)))
-    end = p.sub(p.add(start, _at(length, start, axis)), one)
-    return _at(places, end, axis)
+    end = p.sub(p.add(start, take_along(length, start, axis)), one)
+    return take_along(places, end, axis)
 
 
 @method()
@@ -154,7 +150,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     return _one_element(x, wrap_dim(dim, x.ndim), keepdim, "mode", "Mode", _most_frequent)
 
 
-# --- quantiles -------------------------------------------------------------------------------------------
+# --- quantiles ------------------------------------------------------------------------------------
 
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
@@ -171,9 +167,7 @@ def _probabilities(q: Any, x: Node, name: str) -> Node:
         return number_node(float(q), x.dtype)
     q = as_tensor_operand(q, name)
     if q.ndim > 1:
-        raise ShapeError(
-            f"{name}() q must be a scalar or 1D tensor, got shape {list(q.shape)}"
-        )
+        raise ShapeError(f"{name}() q must be a scalar or 1D tensor, got shape {list(q.shape)}")
     if q.dtype is not x.dtype:
         raise DTypeError(
             f"{name}() q tensor must be same dtype as the input tensor, got {q.dtype.name} and "
@@ -210,9 +204,7 @@ def _quantile(
         x = p.reshape(x, (x.size,))
     else:
         axis = wrap_dim(dim, x.ndim)
-        kept = tuple(
-            1 if k == axis else n for k, n in enumerate(x.shape) if keepdim or k != axis
-        )
+        kept = tuple(1 if k == axis else n for k, n in enumerate(x.shape) if keepdim or k != axis)
         x = _line(x)
     lines = p.permute(x, (*(k for k in range(x.ndim) if k != axis), axis))
     found = _along_last(lines, p.reshape(probabilities, count or (1,)), interpolation, skips_nan)
@@ -242,11 +234,11 @@ def _along_last(x: Node, q: Node, interpolation: str, skips_nan: bool) -> Node:
     elif interpolation == "nearest":
         rank = p.round_(rank)
     below = p.cast(rank, int64)
-    low = _at(values, below, axis)
+    low = take_along(values, below, axis)
     if interpolation not in ("linear", "midpoint"):
         return low
     above = p.cast(p.ceil(rank), int64)
-    high = _at(values, above, axis)
+    high = take_along(values, above, axis)
     half = number_node(0.5, x.dtype)
     weight = half if interpolation == "midpoint" else p.sub(rank, p.floor(rank))
     difference = p.sub(high, low)

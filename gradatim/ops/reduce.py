@@ -154,7 +154,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     Example:
         >>> import gradatim as gd
         >>> gd.tensor([1000.0, 1000.0]).logsumexp(0)
-        tensor(1000.6931)
+        tensor(1000.6932)
     """
     x = floating_operand(input, "logsumexp")
     axes = wrap_dims(dim, x.ndim)

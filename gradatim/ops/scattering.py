@@ -16,11 +16,11 @@ from gradatim.graph.errors import (
     IndexOutOfRange,
     ShapeError,
 )
+from gradatim.graph.gradients import along_axis
 from gradatim.graph.node import Node
 from gradatim.ops._places import (
     TYPE_NAMES,
     flat,
-    flat_places,
     from_front,
     known_values,
     need_index,
@@ -34,7 +34,7 @@ from gradatim.ops.elementwise import named
 from gradatim.ops.inplace import in_place
 from gradatim.tensor import Tensor, method
 
-# --- at one place of `dim` for each element of the index ---------------------------------------------
+# --- at one place of `dim` for each element of the index ------------------------------------------
 
 
 def _places_and_updates(
@@ -76,9 +76,11 @@ def _places_and_updates(
             text += f" and to be no larger size than src {list(source)}"
         raise ShapeError(text)
     places = p.reshape(place_node(index, shape[axis], axis), given)
-    places = flat(flat_places(places, shape, axis))
+    places = flat(along_axis(places, shape, axis))
     if isinstance(src, Tensor):
-        updates = p.slice_(p.reshape(src._read(), source), (0,) * len(given), given, (1,) * len(given))
+        updates = p.slice_(
+            p.reshape(src._read(), source), (0,) * len(given), given, (1,) * len(given)
+        )
         return places, flat(updates)
     return places, p.expand(_number(src, input), places.shape)
 
@@ -184,7 +186,7 @@ def _scatter_reduced(
     return named(p.reshape(new, tuple(input.shape)), title)
 
 
-# --- whole slices of `dim` -----------------------------------------------------------------------------
+# --- whole slices of `dim` ------------------------------------------------------------------------
 
 
 def _rows(x: Node, axis: int) -> Node:
@@ -262,8 +264,8 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
         )
     if source.ndim != input.ndim and source.ndim and input.ndim:
         raise IndexOutOfRange(
-            f"index_copy_(): When source and destination are not scalars, their dimensionality must "
-            f"match. Source dimensionality ({source.ndim}), destination dimensionality "
+            f"index_copy_(): When source and destination are not scalars, their dimensionality "
+            f"must match. Source dimensionality ({source.ndim}), destination dimensionality "
             f"({input.ndim})"
         )
     if source.dtype is not input.dtype:
@@ -291,8 +293,8 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 @method()
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """`input` with `value` (a number or a 0-d tensor) in the slices of `dim` that `index` says; -1 is
-    the last.
+    """`input` with `value` (a number or a 0-d tensor) in the slices of `dim` that `index` says; -1
+    is the last.
     """
     need_index(index, "index_fill_", (int64,), IndexOutOfRange)
     axis = wrap_dim(dim, input.ndim)
@@ -314,7 +316,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     return named(_from_rows(new, axis, x), title)
 
 
-# --- places in the flattened tensor ------------------------------------------------------------------------
+# --- places in the flattened tensor ---------------------------------------------------------------
 
 
 @method()
@@ -372,7 +374,8 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     known = mask._value() if not source.numel() else known_values(mask)
     if known is not None and (count := int(np.broadcast_to(known, shape).sum())) > source.numel():
         raise ShapeError(
-            f"Number of elements of source < number of ones in mask: got {source.numel()} and {count}"
+            f"Number of elements of source < number of ones in mask: got {source.numel()} and "
+            f"{count}"
         )
     x = p.expand(input._read(), shape)
     if not source.numel():

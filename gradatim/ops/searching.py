@@ -7,8 +7,9 @@ from typing import Any
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_, int32, int64
 from gradatim.graph.errors import ArgumentTypeError, DTypeError, ShapeError
+from gradatim.graph.gradients import along_axis
 from gradatim.graph.node import Node
-from gradatim.ops._places import TYPE_NAMES, flat, flat_places, place_node
+from gradatim.ops._places import TYPE_NAMES, flat, place_node
 from gradatim.ops.arguments import is_number, operands
 from gradatim.tensor import Tensor, wrap
 
@@ -24,8 +25,8 @@ def searchsorted(
     side: str | None = None,
     sorter: Tensor | None = None,
 ) -> Tensor:
-    """For each value the place in an ascending sequence where it would go: before equal elements, or,
-    with `right=True` or `side="right"`, behind them.
+    """For each value the place in an ascending sequence where it would go: before equal elements,
+    or, with `right=True` or `side="right"`, behind them.
 
     Args:
         sorted_sequence: 1-d; or with more dimensions, then each value searches the line with its
@@ -86,7 +87,7 @@ def _in_order(sequence: Node, sorter: Tensor) -> Node:
         )
     axis = sequence.ndim - 1
     places = place_node(sorter, sequence.shape[axis], axis)
-    return p.gather(flat(sequence), flat_places(places, sequence.shape, axis))
+    return p.gather(flat(sequence), along_axis(places, sequence.shape, axis))
 
 
 def _rank(sequence: Node, values: Node, right: bool) -> Node:
@@ -100,7 +101,7 @@ def _rank(sequence: Node, values: Node, right: bool) -> Node:
     border = p.constant(length if right else count, int64)
     from_sequence = p.lt(places, border) if right else p.ge(places, border)
     before = p.cumsum(p.cast(from_sequence, int64), axis)
-    home = flat(flat_places(places, both.shape, axis))
+    home = flat(along_axis(places, both.shape, axis))
     before = p.reshape(p.scatter_set(flat(before), home, flat(before)), both.shape)
     start = length if right else 0
     starts = tuple(start if k == axis else 0 for k in range(both.ndim))
@@ -130,7 +131,8 @@ def bucketize(
 def isin(
     elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
 ) -> Tensor:
-    """Whether each element is among the test elements (or, inverted, is not). Either may be a number.
+    """Whether each element is among the test elements (or, inverted, is not). One of the two may
+    be a number.
 
     Example:
         >>> import gradatim as gd
@@ -152,5 +154,3 @@ def isin(
     if found is None:
         found = p.full(values.shape, False, bool_)
     return wrap(p.not_(found) if invert else found)
-
-

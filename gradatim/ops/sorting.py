@@ -73,9 +73,7 @@ def _first(x: Node, axis: int, start: int, count: int) -> Node:
 
 @method()
 @numpy_names
-def topk(
-    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> Any:
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """`(values, indices)`: the `k` largest (or smallest) elements along `dim`, in order.
 
     Args:

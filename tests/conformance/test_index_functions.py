@@ -3,6 +3,7 @@ the class of each error, and grad_fn's names."""
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -514,7 +515,10 @@ def _random_case(rng: np.random.Generator) -> tuple[str, dict[str, np.ndarray]]:
         ]
     if size and all(shape):
         lines += [f"x.median({dim})", f"x.quantile(0.37, {dim})", f"x.kthvalue(1, {dim})"]
-    return str(rng.choice(lines)), arrays
+    line = str(rng.choice(lines))
+    if rng.random() < 0.5:  # indices that are not computed yet
+        line = re.sub(r"\b(place|row)\b", r"(\1 + 0)", line)
+    return line, arrays
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -1,7 +1,7 @@
-"""Indexing: thousands of random index expressions, and the functions by name, against PyTorch.
+"""Thousands of random index expressions, read and written, against PyTorch.
 
-Everything here moves elements and adds a few of them up, in float64: values, shapes and strides must
-be equal, gradients up to the order of a sum.
+Indexing only moves elements: values, shapes and strides must be equal, gradients up to the order of
+a sum. In float64.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ class Draw:
         return choices[self.rng.integers(len(choices))]
 
     def shape(self, low: int = 0, high: int = 4) -> tuple[int, ...]:
-        return tuple(int(n) for n in self.rng.choice([0, 1, 2, 3, 4, 5], self.rng.integers(low, high + 1),
-                                                     p=[0.04, 0.16, 0.2, 0.2, 0.2, 0.2]))  # fmt: skip
+        count = self.rng.integers(low, high + 1)
+        sizes = self.rng.choice(6, count, p=[0.04, 0.16, 0.2, 0.2, 0.2, 0.2])
+        return tuple(int(n) for n in sizes)
 
     def integer(self, size: int) -> int:
         return int(self.rng.integers(-size, size))
@@ -57,7 +58,10 @@ class Draw:
 
     def mask(self, shape: tuple[int, ...]) -> str:
         bits = (self.rng.random(shape) < 0.5).astype(float).tolist()
-        kinds = [f"t.tensor({bits}).reshape({shape}).bool()", f"(t.tensor({bits}).reshape({shape}) > 0)"]
+        kinds = [
+            f"t.tensor({bits}).reshape({shape}).bool()",
+            f"(t.tensor({bits}).reshape({shape}) > 0)",
+        ]
         if len(shape) == 1:  # PyTorch miscounts the dimensions of larger arrays
             kinds.append(f"np.array({bits}, dtype=bool)")
         return self.among(*kinds)
@@ -161,7 +165,8 @@ def test_reading(seed):
         theirs, ours = pair(draw.rng.normal(size=draw.shape()), draw.among(*LAYOUTS))
         index = draw.expression(tuple(theirs.shape))
         what = f"x[{index}] of {tuple(theirs.shape)}"
-        expected, found = run(f"y = x[{index}]", torch, x=theirs), run(f"y = x[{index}]", gd, x=ours)
+        statement = f"y = x[{index}]"
+        expected, found = run(statement, torch, x=theirs), run(statement, gd, x=ours)
         assert_equal(found, expected, what)
         if is_basic(index) and not isinstance(expected, Exception):
             assert found.stride() == expected.stride(), what

@@ -62,7 +62,6 @@ TABLES["functions of one number"] = (
     t.tanh(odd)
     t.tanh(b)
     x.sigmoid()
-    t.special.expit(x) if hasattr(t, 'special') else t.expit(x)
     t.sigmoid(odd)
     x.erf()
     x.erfc()
@@ -505,6 +504,18 @@ TABLES["norms"] = (
     t.cdist(x[None], x.flip(0), p=3)
     t.pdist(x)
     t.pdist(x, p=1)
+    t.linalg.norm(x)
+    t.linalg.norm(x, dim=1)
+    t.linalg.norm(x, 1)
+    t.linalg.norm(x, float('-inf'))
+    t.linalg.norm(y, 3)
+    t.linalg.norm(x, 'fro', keepdim=True)
+    t.linalg.norm(x, 1, dim=0)
+    t.linalg.vector_norm(x)
+    t.linalg.vector_norm(x, 1.5, dim=(0, 1), keepdim=True)
+    t.linalg.matrix_norm(x)
+    t.linalg.matrix_norm(x[None], -1, keepdim=True)
+    t.linalg.matrix_norm(x, float('inf'), dim=(1, 0))
     """,
 )
 
@@ -642,6 +653,12 @@ TABLES["products"] = (
     sq.matrix_power(2)
     sq.matrix_power(5)
     (A @ C)[:, :, :2].matrix_power(3)
+    t.linalg.cross(sq, sq.flip(0))
+    t.linalg.multi_dot([v, c, c.T, w])
+    t.linalg.multi_dot([a, c])
+    t.linalg.matmul(a, c)
+    t.linalg.matrix_power(sq, 2)
+    t.linalg.vecdot(a, v)
     sq.trace()
     c.trace()
     c.T.trace()
@@ -736,17 +753,37 @@ def test_the_same_as_pytorch(peers, table_case):
 # --- the tables are complete ----------------------------------------------------------------------
 
 # Tested elsewhere: random draws (test_random.py), losses and activations (test_nn.py).
-ELSEWHERE = {"losses", "classification", "activations", "draws", "draws_in_place", "loss_reduction"}
+ELSEWHERE = {"losses", "classification", "activations", "draws", "draws_in_place"}
+NO_CASE = {"cuda"}  # there is none
+
+
+def public_functions(gd):
+    return {
+        name: function
+        for name, function in gd.ops.FUNCTIONS.items()
+        if getattr(gd, name, None) is function
+    }
 
 
 def test_every_operation_has_a_case(peers):
     """So that a new operation without a line in a table fails here."""
     text = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
-    called = set(re.findall(r"[.'](\w+)\b", text))
+    called = set(re.findall(r"[.'](\w+)\b", text)) | NO_CASE
     missing = [
         name
-        for name, function in peers.gd.ops.FUNCTIONS.items()
+        for name, function in public_functions(peers.gd).items()
         if function.__module__.rpartition(".")[2] not in ELSEWHERE and name not in called
     ]
-    assert not missing
+    assert not missing, missing
 
+
+def test_every_public_function_is_one_of_pytorch(peers):
+    """Nothing new to learn, and no helper that slipped out."""
+    torch = peers.torch
+    homes = (torch, torch.nn.functional, torch.Tensor)
+    strange = [
+        name
+        for name in public_functions(peers.gd)
+        if not any(hasattr(home, name) for home in homes)
+    ]
+    assert not strange, strange

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -189,12 +190,12 @@ def test_killed_between_any_two_writes(tmp_path, data, monkeypatch):
 
 SCRIPT = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {paths!r}
 import numpy as np
 import test_resume as t
 from gradatim.train import trainer
 trainer.SAVE_AFTER_EPOCH = trainer.SAVE_WITHIN_EPOCH = 0.0
-t.EPOCHS, t.BATCH = 400, 2
+t.EPOCHS, t.BATCH = 120, 2
 generator = np.random.default_rng(0)
 x = generator.normal(size=(50, 4)).astype(np.float32)
 y = (x @ np.float32([1, -2, 0.5, 3]) > 0).astype(np.int64)
@@ -204,8 +205,11 @@ t.fit(t.make(Path({folder!r})), (x, y), resume={resume})
 """
 
 
+PATHS = [str(Path(__file__).parent), str(Path(gd.__file__).parents[1])]
+
+
 def start(folder, resume):
-    script = SCRIPT.format(tests=os.path.dirname(__file__), folder=str(folder), resume=resume)
+    script = SCRIPT.format(paths=PATHS, folder=str(folder), resume=resume)
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -225,11 +229,11 @@ def test_kill_9_at_random_moments(tmp_path):
         process.communicate()
         resume = (folder / "config.json").exists()
     seen = Run.open(folder).read_checkpoint()
-    assert seen is None or seen[1]["position"]["epoch"] < 400
-    # Both are brought to the same, near end: 40 epochs instead of 400.
+    assert seen is None or seen[1]["position"]["epoch"] < 120
+    # Both are brought to the same, near end: 40 epochs instead of 120.
     for path, again in ((folder, True), (tmp_path / "whole", False)):
         script = SCRIPT.replace("0.0", "60.0").format(
-            tests=os.path.dirname(__file__), folder=str(path), resume=again
+            paths=PATHS, folder=str(path), resume=again
         )
         subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
     assert fingerprint(folder) == fingerprint(tmp_path / "whole")

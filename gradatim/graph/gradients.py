@@ -416,7 +416,7 @@ def _(g: Node, out: Node, x: Node) -> Any:
     dead = p.eq(filled, zero)
     ahead = p.div(_sum_from_the_end(p.mul(g, out), axis), p.select(dead, one, filled))
     at = _sum_from_the_end(p.mul(g, p.cumprod(filled, axis)), axis)
-    return (p.select(first, at, p.select(dead, zero, ahead)),)
+    return (p.select(first, at, ahead),)
 
 
 # --- movement --------------------------------------------------------------------------------------

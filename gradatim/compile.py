@@ -12,165 +12,28 @@ structure of the parameter groups. If none fits, the function is captured anew.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import warnings
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from gradatim.capture import CannotCapture, Capture, undo
 from gradatim.engines import Executable, current_engine
 from gradatim.graph import primitives as p
 from gradatim.graph.errors import CaptureError
-from gradatim.graph.node import LIVE, Node, mode
+from gradatim.graph.node import Node, mode
 from gradatim.graph.program import Trace, trace
-from gradatim.realize import Cell, compute, executable_of, flush, line_of, state
-from gradatim.tensor import Tensor, _site, from_array, wrap
+from gradatim.realize import Cell, as_exception, compute, executable_of, flush, state
+from gradatim.tensor import Tensor, wrap
 from gradatim.traced import TracedFloat
 
-ESCAPED = (
-    "this tensor was made inside a compiled step and has no value outside it: return it from the "
-    "step, or run the step without gd.compile"
-)
 MAX_CAPTURES = 64  # of one function; more means that it is captured at almost every call
 
 
-class CannotCapture(BaseException):
-    """The function looked at a value; not an Exception, so that user code does not catch it."""
-
-    def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Capture:
-    """What is noted while a function runs in capture."""
-
-    def __init__(self) -> None:
-        self.start = _node_number()
-        self.outside: list[tuple[int, int]] = []  # ranges of node numbers made by outside()
-        self.cells: dict[Cell, Node] = {}  # read or written, with the content at entry
-        self.written: dict[Cell, None] = {}
-        self.created: list[weakref.ref[Cell]] = []
-        self.sources: dict[Node, Callable[[], Any]] = {}
-        self.effects: list[Callable[[], None]] = []
-        self.guards: list[tuple[Callable[[], Hashable], Hashable]] = []
-        self.grads: dict[int, tuple[Tensor, Tensor | None]] = {}
-        self.cleared: set[int] = set()
-
-    def _is_outer(self, node: Node) -> bool:
-        """Whether a computed Node's content lives on between calls."""
-        if node.buffer is None or node in self.sources:
-            return False
-        return node.number < self.start or any(a <= node.number < b for a, b in self.outside)
-
-    def note_read(self, cell: Cell) -> None:
-        if cell not in self.cells and self._is_outer(cell.node):
-            self.cells[cell] = cell.node
-
-    def note_write(self, cell: Cell) -> None:
-        if cell in self.cells:
-            self.written[cell] = None
-
-    def note_look(self, tensor: Tensor) -> None:
-        node = tensor._cell.node
-        if (
-            node.buffer is not None
-            and tensor._cell not in self.written
-            and (node.number >= self.start and node not in self.sources)
-        ):
-            return  # a constant that was made inside
-        site = line_of(_site())
-        raise CannotCapture(f"a tensor's value is looked at, at {site}")
-
-    def note_created(self, cell: Cell) -> None:
-        self.created.append(weakref.ref(cell))
-
-    def add_source(self, node: Node, read: Callable[[], Any]) -> None:
-        """`node`'s value is what `read()` gives at each replay."""
-        self.sources[node] = read
-
-    def note_grad(self, tensor: Tensor, cleared: bool) -> None:
-        """`.grad` of a tensor is about to be set."""
-        self.grads.setdefault(id(tensor), (tensor, tensor._grad))
-        if cleared:
-            self.cleared.add(id(tensor))
-
-    def gradient_of(self, tensor: Tensor) -> Tensor | None:
-        """The `.grad` that backward() adds to: one from before the call lives on, and so does one
-        that the step never clears."""
-        grad = tensor._grad
-        self.note_grad(tensor, cleared=False)
-        if grad is not None and grad._cell.escaped:
-            grad = None
-        if grad is None and id(tensor) not in self.cleared:
-            with outside():
-                grad = tensor._grad = from_array(
-                    np.zeros(tuple(tensor.shape), tensor.dtype.numpy), tensor.dtype
-                )
-            grad._read()
-        return grad
-
-
-def _node_number() -> int:
-    from gradatim.graph import node
-
-    return next(node._numbers)
-
-
-# --- what optimizers, modules and draws call ---------------------------------------------------------
-
-
-def capturing() -> bool:
-    """Whether a step is being captured now."""
-    return state.capture is not None
-
-
-def guard(read: Callable[[], Hashable]) -> None:
-    """In capture: the captured Program is only right while `read()` gives what it gives now."""
-    if state.capture is not None:
-        state.capture.guards.append((read, read()))
-
-
-def on_replay(effect: Callable[[], None]) -> None:
-    """In capture: call `effect` before each run of the Program, the first too."""
-    if state.capture is not None:
-        state.capture.effects.append(effect)
-
-
-def host_scalar(read: Callable[[], float], like: Tensor | None = None) -> Any:
-    """A number that lives in Python: in capture a 0-d tensor, read anew for each run."""
-    if state.capture is None:
-        return read()
-    from gradatim.graph.dtypes import get_default_dtype
-
-    dtype = like.dtype if like is not None else get_default_dtype()
-    node = p.value(np.asarray(0, dtype.numpy), (), dtype)
-    state.capture.add_source(node, lambda: np.asarray(read()).astype(dtype.numpy))
-    return wrap(node)
-
-
-@contextlib.contextmanager
-def outside() -> Iterator[None]:
-    """What is done inside is no part of the captured step: tensors made here are computed at once
-    and live on (an optimizer's state)."""
-    capture, state.capture = state.capture, None
-    start = _node_number()
-    made = state.cells
-    state.cells = []
-    try:
-        yield
-        flush()
-    finally:
-        state.capture = capture
-        state.cells = made + state.cells
-        if capture is not None:
-            capture.outside.append((start, _node_number()))
-
-
-# --- a captured Program ------------------------------------------------------------------------------
+# --- a captured Program --------------------------------------------------------------------------
 
 
 class Step:
@@ -239,9 +102,7 @@ class Step:
         try:
             failure, results = self.executable(buffers, into)
             if failure is not None:
-                from gradatim.realize import _as_exception
-
-                raise _as_exception(failure, self.sites)
+                raise as_exception(failure, self.sites)
             done = True
         finally:
             for (cell, memory, shape, dtype, device), slot in zip(contents, self.slots):
@@ -314,7 +175,7 @@ def _fill_slots(tree: Any, made: list[Tensor]) -> Any:
     return tree
 
 
-# --- the decorator ----------------------------------------------------------------------------------------
+# --- the decorator -------------------------------------------------------------------------------
 
 
 class Compiled:
@@ -396,7 +257,7 @@ class Compiled:
         finally:
             state.capture = None
             default_generator.set_state(random_state)
-            _undo(capture, failed=step is None)
+            undo(capture, failed=step is None)
         if step is None:
             return self._give_up(reason or "", args, kwargs)
         if step.has_history:  # backward() comes after the call: then ordinary running is right
@@ -434,24 +295,8 @@ def _stand_in(tensor: Tensor) -> Tensor:
     return new
 
 
-def _undo(capture: Capture, failed: bool) -> None:
-    """Put every cell back to what it held before the capture."""
-    for cell, node in capture.cells.items():
-        cell.node = node
-        cell.variables = None
-        cell.written = False
-    for reference in capture.created:
-        cell = reference()
-        if cell is not None and cell not in capture.cells:
-            cell.escaped = ESCAPED
-            cell.node = p.value(None, cell.node.shape, cell.node.dtype)
-    if failed:
-        for tensor, grad in capture.grads.values():
-            tensor._grad = grad
-
-
 def _signature(tree: Any, tensors: list[Tensor], floats: list[float]) -> Any:
-    """What of the arguments a captured Program depends on; gathers tensors and floats on the way."""
+    """What of the arguments a captured Program depends on; gathers tensors and floats."""
     kind = type(tree)
     if kind is float:
         floats.append(tree)
@@ -477,8 +322,8 @@ def compile(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """Capture a step (forward, backward, update) as one native Program, and replay it.
 
     Use it as a decorator on the function that does one training step. Parameters, optimizer state
-    and buffers are updated in place; random draws are drawn anew; Python floats among the arguments,
-    learning rates and step counts are inputs. Looking at a value inside (`item`, `print`, `if`)
+    and buffers are updated in place; random draws are drawn anew; Python floats among the
+    and buffers are updated in place; random draws are drawn anew; Python floats among the
     makes the function run uncompiled, with one warning that names the line.
 
     Args:
@@ -503,6 +348,3 @@ def compile(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     if not callable(function):
         raise CaptureError(f"gd.compile expects a function, got {type(function).__name__}")
     return Compiled(function)
-
-
-__all__ = ["LIVE", "compile", "capturing", "guard", "host_scalar", "on_replay", "outside"]

@@ -25,7 +25,7 @@ from gradatim.graph.node import LIVE, Node, mode, topological
 from gradatim.graph.program import Trace, close, trace
 
 if TYPE_CHECKING:
-    from gradatim.compile import Capture
+    from gradatim.capture import Capture
     from gradatim.tensor import Tensor
 
 MAX_PENDING = 2_000
@@ -74,7 +74,7 @@ class Cell:
         return True
 
 
-# --- keeping the number of pending nodes bounded ------------------------------------------------------
+# --- keeping the number of pending nodes bounded -------------------------------------------------
 
 
 class _Cut:
@@ -151,10 +151,10 @@ def track(cell: Cell) -> None:
         state.capture.note_created(cell)
         return
     cut = state.cut
-    if cut.seam is not None or state.made >= MAX_PENDING or state.bytes > MAX_PENDING_BYTES:
-        if cut.is_here(cell.node):
-            flush()
-            cut.passed = 1
+    full = state.made >= MAX_PENDING or state.bytes > MAX_PENDING_BYTES
+    if (full or cut.seam is not None) and cut.is_here(cell.node):
+        flush()
+        cut.passed = 1
     state.made += 1
     state.cells.append(weakref.ref(cell))
 
@@ -175,7 +175,7 @@ def pending_cells() -> list[Cell]:
     return cells
 
 
-# --- computing ------------------------------------------------------------------------------------------
+# --- computing -----------------------------------------------------------------------------------
 
 
 def flush() -> None:
@@ -219,7 +219,7 @@ def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
         into = [_free_memory(targets.get(k)) for k in range(len(outputs))]
         failure, results = executable(inputs, into)
         if failure is not None:
-            error = _as_exception(failure, sites)
+            error = as_exception(failure, sites)
             _poison(outputs, cells, error)
             raise error
         for node, result in zip(outputs, results):
@@ -284,7 +284,7 @@ def _free_memory(cell: Cell | None) -> Any:
     return memory if memory.flags.writeable else None
 
 
-def _as_exception(failure: Failure, sites: Sequence[Any]) -> Exception:
+def as_exception(failure: Failure, sites: Sequence[Any]) -> Exception:
     site = None
     if failure.position is not None:  # of an operation made of several Nodes, the last has the site
         site = next((s for s in sites[failure.position :] if s is not None), None)
@@ -304,8 +304,6 @@ def line_of(site: tuple[Any, int] | None) -> str:
     return f"{code.co_filename}:{line}"
 
 
-
-
 def _poison(outputs: Sequence[Node], cells: Sequence[Cell], error: Exception) -> None:
     """After a failed run: what was written goes back to what it was, the rest repeats the error."""
     for node in outputs:
@@ -323,7 +321,7 @@ def _check(node: Node) -> None:
         raise node.meta
 
 
-# --- what operations use -----------------------------------------------------------------------------------
+# --- what operations use -------------------------------------------------------------------------
 
 
 def value_of(node: Node) -> np.ndarray[Any, Any]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import numpy as np
 
 from gradatim import views
+from gradatim.device import CPU, Device
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
@@ -32,76 +33,13 @@ from gradatim.graph.errors import (
 )
 from gradatim.graph.node import COUNTED, NONE, Node, Shape, mode
 from gradatim.realize import Cell, compute, compute_now, flush, hold, state, track, value_of
+from gradatim.size import Size
 
 if TYPE_CHECKING:
     from gradatim.autograd import GradFn
 
 Array = np.ndarray[Any, Any]
 _PACKAGE = os.path.dirname(__file__)
-
-
-class Size(tuple[int, ...]):
-    """A shape: a tuple that prints as PyTorch's.
-
-    Example:
-        >>> import gradatim as gd
-        >>> gd.zeros(2, 3).shape, gd.zeros(2, 3).shape.numel()
-        (torch.Size([2, 3]), 6)
-    """
-
-    def numel(self) -> int:
-        count = 1
-        for extent in self:
-            count *= extent
-        return count
-
-    def __repr__(self) -> str:
-        return f"torch.Size({list(self)})"
-
-    def __getitem__(self, key: Any) -> Any:
-        found = super().__getitem__(key)
-        return Size(found) if isinstance(key, slice) else found
-
-    def __add__(self, other: Any) -> Size:
-        return Size(super().__add__(tuple(other)))
-
-
-class Device:
-    """Where a tensor lives, `gd.device("cpu")`."""
-
-    type: str
-    index: int | None
-    __slots__ = ("index", "type")
-
-    def __init__(self, name: Any, index: int | None = None):
-        if isinstance(name, Device):
-            name, index = str(name), None
-        kind, _, number = str(name).partition(":")
-        if kind != "cpu":
-            from gradatim.graph.errors import DeviceError
-
-            raise DeviceError(f"device {name!r} is not available: this installation runs on 'cpu'")
-        self.type = kind
-        self.index = int(number) if number else index
-
-    def __repr__(self) -> str:
-        inside = f"type='{self.type}'" + ("" if self.index is None else f", index={self.index}")
-        return f"device({inside})"
-
-    def __str__(self) -> str:
-        return self.type if self.index is None else f"{self.type}:{self.index}"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Device) and str(other) == str(self)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-    def __reduce__(self) -> Any:
-        return Device, (str(self),)
-
-
-CPU = Device("cpu")
 
 
 class Tensor:
@@ -148,7 +86,7 @@ class Tensor:
             made = ops.tensor(*(args or ([],)), **({"dtype": dtypes.get_default_dtype()} | kwargs))
         self._cell = made._cell
 
-    # --- reading -----------------------------------------------------------------------------------
+    # --- reading ---------------------------------------------------------------------------------
 
     def _read(self) -> Node:
         """The Node that an operation on this tensor takes as its input."""
@@ -219,7 +157,7 @@ class Tensor:
         self._value()
         return self
 
-    # --- writing -----------------------------------------------------------------------------------
+    # --- writing ---------------------------------------------------------------------------------
 
     def _write(self, node: Node, *, fresh: bool = False) -> Tensor:
         """Make `node` this tensor's content, in place.
@@ -256,7 +194,7 @@ class Tensor:
         cell.variables = None
         cell.written = not (fresh and not self._path)
         if base.site is None:
-            base.site = _site()
+            base.site = user_site()
         if state.capture is None and cell.is_exposed:  # others see this memory: write it now
             compute([base])
             np.copyto(cell.memory, base.buffer)
@@ -291,7 +229,7 @@ class Tensor:
         if cell.written and cell.node.buffer is None and not fresh and state.capture is None:
             flush()
 
-    # --- handles on the same cell --------------------------------------------------------------------
+    # --- handles on the same cell ----------------------------------------------------------------
 
     def _view(self, step: views.Step, shape: Shape, strides: Shape, offset: int) -> Tensor:
         """A view one step further."""
@@ -361,7 +299,7 @@ class Tensor:
         else:
             self._cell = other._cell
 
-    # --- what it is ----------------------------------------------------------------------------------
+    # --- what it is ------------------------------------------------------------------------------
 
     @property
     def shape(self) -> Size:
@@ -474,7 +412,7 @@ class Tensor:
     def _version(self) -> int:
         return self._cell.version
 
-    # --- history -------------------------------------------------------------------------------------
+    # --- history ---------------------------------------------------------------------------------
 
     def _history(self) -> int:
         if self._detached:
@@ -581,7 +519,8 @@ class Tensor:
         backward(self, gradient, retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
-        """Call `hook(grad)` when the gradient of this tensor is known; what it gives replaces it."""
+        """Call `hook(grad)` once the gradient of this tensor is known; what it gives replaces
+        it."""
         from gradatim.autograd import register_hook
 
         return register_hook(self, hook)
@@ -602,7 +541,7 @@ class Tensor:
     def retains_grad(self) -> bool:
         return self._retains_grad
 
-    # --- looking at values ---------------------------------------------------------------------------
+    # --- looking at values -----------------------------------------------------------------------
 
     def item(self) -> Any:
         """The value of a tensor with one element, as a Python number."""
@@ -721,7 +660,7 @@ class Tensor:
             return format(self.item(), spec)
         return object.__format__(self, spec) if spec else repr(self)
 
-    # --- copies ----------------------------------------------------------------------------------------
+    # --- copies ----------------------------------------------------------------------------------
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if id(self) in memo:
@@ -777,10 +716,10 @@ def _rebuild(cls: type[Tensor], array: Array, dtype: DType, requires_grad: bool,
     return new
 
 
-# --- making tensors ----------------------------------------------------------------------------------
+# --- making tensors ------------------------------------------------------------------------------
 
 
-def _site() -> tuple[Any, int] | None:
+def user_site() -> tuple[Any, int] | None:
     """The user's line that is running: the nearest frame outside this package."""
     frame: Any = sys._getframe(2)
     while frame is not None:
@@ -798,7 +737,7 @@ def wrap(node: Node) -> Tensor:
     new._cell = cell
     if node.buffer is None:
         if node.site is None:
-            node.site = _site()
+            node.site = user_site()
         track(cell)
     elif state.capture is not None:
         state.capture.note_created(cell)

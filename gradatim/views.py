@@ -52,7 +52,7 @@ def overlaps_itself(shape: Shape, strides: Shape) -> bool:
     return any(extent > 1 and stride == 0 for extent, stride in zip(shape, strides))
 
 
-# --- what a step does, to a Node, to an array, to (shape, strides, offset) ---------------------------
+# --- what a step does, to a Node, to an array, to (shape, strides, offset) -----------------------
 
 
 def apply_step(x: Node, step: Step) -> Node:
@@ -116,7 +116,7 @@ def has_slice(path: Path) -> bool:
     return any(step[0] == "slice" for step in path)
 
 
-# --- strides ----------------------------------------------------------------------------------------
+# --- strides -------------------------------------------------------------------------------------
 
 
 def sliced(shape: Shape, strides: Shape, step: Step) -> tuple[Shape, Shape, int]:

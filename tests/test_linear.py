@@ -65,8 +65,7 @@ def test_the_gradient_of_matmul(left, right):
 
 def test_batches_are_not_spread_out():
     """A batch dimension of size 1 is left out of the contraction, not expanded."""
-    x, y = gd.ones(6, 1, 2, 3), gd.ones(5, 3, 4)
-    assert "expand" not in primitives(x @ y)
+    assert primitives(gd.rand(6, 1, 2, 3) @ gd.rand(5, 3, 4)) == ["reshape", "contract", "permute"]
     assert primitives(gd.rand(5, 2, 3) @ gd.rand(5, 3, 4)) == ["contract"]
     assert primitives(gd.rand(7, 5, 2, 3) @ gd.rand(3, 4)) == ["contract"]
 

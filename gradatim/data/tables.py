@@ -94,7 +94,7 @@ def read_table(path: str | os.PathLike[str]) -> pl.DataFrame:
     return frame
 
 
-# --- bytes ----------------------------------------------------------------------------------------
+# --- bytes ---------------------------------------------------------------------------------------
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -175,7 +175,7 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-# --- text -----------------------------------------------------------------------------------------
+# --- text ----------------------------------------------------------------------------------------
 
 
 def _parse_text(path: Path, data: bytes) -> pl.DataFrame:

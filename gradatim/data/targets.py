@@ -114,7 +114,7 @@ def _as_classes(column: pl.Series, dtype: Any) -> pl.Series:
     return column.cast(dtype, strict=False)
 
 
-# --- which task, which rows -----------------------------------------------------------------------
+# --- which task, which rows ----------------------------------------------------------------------
 
 
 def decide_task(

@@ -135,7 +135,7 @@ MEANING["select"] = lambda node, condition, a, b: np.where(condition, a, b)
 MEANING["cast"] = lambda node, x: x.astype(node.dtype.numpy)
 MEANING["bitcast"] = lambda node, x: np.ascontiguousarray(x).view(node.dtype.numpy)
 
-# --- leaves ---------------------------------------------------------------------------------------
+# --- leaves --------------------------------------------------------------------------------------
 
 MEANING["constant"] = lambda node: np.asarray(node.params[0]).astype(node.dtype.numpy)
 
@@ -148,7 +148,7 @@ def _iota(node: Node) -> Array:
     return np.broadcast_to(column, node.shape)
 
 
-# --- reductions -----------------------------------------------------------------------------------
+# --- reductions ----------------------------------------------------------------------------------
 
 
 def _accumulated(reduce: Callable[..., Any]) -> Meaning:
@@ -174,7 +174,7 @@ MEANING["min"] = _extreme(np.min)
 MEANING["argmax"] = _extreme(np.argmax)
 MEANING["argmin"] = _extreme(np.argmin)
 
-# --- movement -------------------------------------------------------------------------------------
+# --- movement ------------------------------------------------------------------------------------
 
 MEANING["reshape"] = lambda node, x: x.reshape(node.shape)
 MEANING["permute"] = lambda node, x: x.transpose(node.params[0])
@@ -216,7 +216,7 @@ def _update_slice(node: Node, x: Array, update: Array, *starts: Array) -> Any:
     return result
 
 
-# --- indexing -------------------------------------------------------------------------------------
+# --- indexing ------------------------------------------------------------------------------------
 
 
 def _checked_index(index: Array, size: int, dim: int = 0) -> Array:
@@ -247,7 +247,7 @@ def _scatter_set(node: Node, x: Array, index: Array, updates: Array) -> Any:
     return result
 
 
-# --- contraction and sorting ----------------------------------------------------------------------
+# --- contraction and sorting ---------------------------------------------------------------------
 
 
 @means("contract")
@@ -285,7 +285,7 @@ def _sort(node: Node, x: Array) -> Any:
 
 MEANING["pick"] = lambda node, results: results[node.params[0]]
 
-# --- the engine -----------------------------------------------------------------------------------
+# --- the engine ----------------------------------------------------------------------------------
 
 
 class _Stop(Exception):

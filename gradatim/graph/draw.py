@@ -107,7 +107,7 @@ def to_svg(outputs: Graph, *, values: bool = False) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
-# --- what is shown of each Node -------------------------------------------------------------------
+# --- what is shown of each Node ------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ def _readable(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return array if array.dtype.kind in "iub" else array.astype(np.float64)
 
 
-# --- parameters -----------------------------------------------------------------------------------
+# --- parameters ----------------------------------------------------------------------------------
 
 Describe = Callable[[Node], str]
 
@@ -327,7 +327,7 @@ def _details(node: Node) -> str:
     return describe(node) if describe else " ".join(map(str, node.params))
 
 
-# --- the picture ----------------------------------------------------------------------------------
+# --- the picture ---------------------------------------------------------------------------------
 
 _CHARACTER = 7.25  # the advance of 12 px DejaVu Sans Mono; the other fonts are no wider
 _LINE = 16

@@ -92,7 +92,7 @@ def same_device(*nodes: Node) -> str:
     return device
 
 
-# --- leaves -------------------------------------------------------------------------------------
+# --- leaves --------------------------------------------------------------------------------------
 
 VALUE: Final = Primitive("value", "leaf")
 INPUT: Final = Primitive("input", "leaf")
@@ -143,7 +143,7 @@ def full(shape: Shape, number: bool | int | float, dtype: DType, device: str = "
     return expand(constant(number, dtype, device), shape)
 
 
-# --- elementwise --------------------------------------------------------------------------------
+# --- elementwise ---------------------------------------------------------------------------------
 
 Unary = Callable[[Node], Node]
 Binary = Callable[[Node, Node], Node]
@@ -272,7 +272,7 @@ def bitcast(x: Node, dtype: DType) -> Node:
     return Node(BITCAST, (x,), (dtype,), x.shape, dtype, x.device)
 
 
-# --- reductions ---------------------------------------------------------------------------------
+# --- reductions ----------------------------------------------------------------------------------
 
 
 def _reduction(name: str) -> Callable[[Node, tuple[int, ...]], Node]:
@@ -319,7 +319,7 @@ def _cumulative(name: str) -> Callable[[Node, int], Node]:
 cumsum = _cumulative("cumsum")  # params (axis,)
 cumprod = _cumulative("cumprod")
 
-# --- movement -----------------------------------------------------------------------------------
+# --- movement ------------------------------------------------------------------------------------
 
 RESHAPE: Final = Primitive("reshape", "movement")
 PERMUTE: Final = Primitive("permute", "movement")
@@ -390,7 +390,8 @@ def dynamic_slice(x: Node, starts: Sequence[Node], sizes: Shape, steps: Shape) -
 
 
 def update_slice(x: Node, update: Node, starts: Sequence[Node], steps: Shape) -> Node:
-    """`x` with the slice of `update`'s shape at `starts` (0-d int64) replaced; params `(steps,)`."""
+    """`x` with the slice of `update`'s shape at `starts` (0-d int64) replaced; params
+    `(steps,)`."""
     return Node(UPDATE_SLICE, (x, update, *starts), (steps,), x.shape, x.dtype, x.device)
 
 
@@ -416,7 +417,7 @@ def concatenate(nodes: Sequence[Node], axis: int) -> Node:
     return Node(CONCATENATE, tuple(nodes), (axis,), shape, first.dtype, same_device(*nodes))
 
 
-# --- indexing -----------------------------------------------------------------------------------
+# --- indexing ------------------------------------------------------------------------------------
 
 GATHER: Final = Primitive("gather", "gather")
 SCATTER_ADD: Final = Primitive("scatter_add", "scatter")
@@ -442,7 +443,7 @@ def scatter_set(x: Node, index: Node, updates: Node) -> Node:
     return Node(SCATTER_SET, (x, index, updates), (), x.shape, x.dtype, same_device(x, index))
 
 
-# --- contraction --------------------------------------------------------------------------------
+# --- contraction ---------------------------------------------------------------------------------
 
 CONTRACT: Final = Primitive("contract", "contract", kept=True)
 
@@ -479,7 +480,7 @@ def contract(
     return Node(CONTRACT, (a, b), params, shape, a.dtype, same_device(a, b))
 
 
-# --- sorting, and nodes with several results ----------------------------------------------------
+# --- sorting, and nodes with several results -----------------------------------------------------
 
 SORT: Final = Primitive("sort", "sort")
 PICK: Final = Primitive("pick", "pick")
@@ -496,7 +497,7 @@ def sort(x: Node, axis: int, descending: bool) -> tuple[Node, Node]:
     return pick(both, 0), pick(both, 1)
 
 
-# --- markers: they compute nothing, and say something to gradients or to rewrites ---------------
+# --- markers: they compute nothing, and say something to gradients or to rewrites ----------------
 
 VARIABLE: Final = Primitive("variable", "marker")
 STOP_GRADIENT: Final = Primitive("stop_gradient", "marker", differentiable=False)
@@ -532,7 +533,8 @@ def substitute(x: Node, original: Node) -> Node:
 
 
 def custom_gradient(results: Sequence[Node], inputs: Sequence[Node], backward: Any) -> list[Node]:
-    """The results as they are, with a gradient of the user's: `backward(grads) -> grads of inputs`."""
+    """The results as they are, with a gradient of the user's own: `backward(grads)` gives the
+    gradients of the inputs."""
     both = Node(
         CUSTOM_GRADIENT,
         (*results, *inputs),

@@ -78,7 +78,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     return tensor
 
 
-# --- scaled to the size of the layer ------------------------------------------------------------
+# --- scaled to the size of the layer -------------------------------------------------------------
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -189,7 +189,7 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
-# --- other distributions ------------------------------------------------------------------------
+# --- other distributions -------------------------------------------------------------------------
 
 
 def trunc_normal_(

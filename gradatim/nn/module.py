@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradatim.autograd import no_grad
-from gradatim.compile import capturing, guard
+from gradatim.capture import capturing, guard
 from gradatim.graph.dtypes import DType
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, Error
 from gradatim.nn.blame import name_layer

@@ -14,7 +14,7 @@ from gradatim.graph.dtypes import DType
 from gradatim.graph.errors import ArgumentTypeError, DTypeError
 from gradatim.graph.node import Shape
 from gradatim.random import Generator
-from gradatim.random_integers import DistributionError
+from gradatim.random.integers import DistributionError
 from gradatim.realize import drawn, state
 from gradatim.tensor import Tensor
 

@@ -130,7 +130,7 @@ def _is_never_negative(node: Node) -> bool:
     )
 
 
-# --- rows of a dimension --------------------------------------------------------------------------
+# --- rows of a dimension -------------------------------------------------------------------------
 
 
 def to_front(x: Node, axis: int) -> Node:

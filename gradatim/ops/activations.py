@@ -42,7 +42,7 @@ def _require_floating(name: str, input: Tensor) -> None:
         )
 
 
-# --- rectifiers ---------------------------------------------------------------------------------
+# --- rectifiers ----------------------------------------------------------------------------------
 
 
 @op("LeakyRelu")
@@ -112,7 +112,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
-# --- exponential units --------------------------------------------------------------------------
+# --- exponential units ---------------------------------------------------------------------------
 
 
 @op("Elu")
@@ -173,7 +173,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     return ops.minimum(input, zero) - ops.log1p(ops.exp(-ops.abs(input)))
 
 
-# --- sigmoid-weighted units ---------------------------------------------------------------------
+# --- sigmoid-weighted units ----------------------------------------------------------------------
 
 
 @op("Silu")
@@ -232,7 +232,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return values * ops.sigmoid(gates)
 
 
-# --- piecewise linear ---------------------------------------------------------------------------
+# --- piecewise linear ----------------------------------------------------------------------------
 
 
 @op("Hardsigmoid")
@@ -278,7 +278,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - ops.tanh(input)
 
 
-# --- normalized along a dimension ---------------------------------------------------------------
+# --- normalized along a dimension ----------------------------------------------------------------
 
 
 def _implicit_dim(name: str, input: Tensor, dim: int | None) -> int:

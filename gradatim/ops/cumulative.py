@@ -47,7 +47,7 @@ cumsum = _running("cumsum", p.cumsum, "sum")
 cumprod = _running("cumprod", p.cumprod, "product")
 
 
-# --- by doubling --------------------------------------------------------------------------------
+# --- by doubling ---------------------------------------------------------------------------------
 
 
 def _shifted(x: Node, axis: int, places: int, fill: Node) -> Node:
@@ -116,7 +116,7 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     return named(x, "Logcumsumexp")
 
 
-# --- differences --------------------------------------------------------------------------------
+# --- differences ---------------------------------------------------------------------------------
 
 
 @method()

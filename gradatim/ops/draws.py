@@ -2,7 +2,7 @@
 
 A draw happens when the function is called, in program order (in a compiled step: at each replay),
 and fills a tensor in the order of its memory. What each distribution takes from the stream is said
-in `random_samplers.py` and `random_integers.py`: the numbers are PyTorch's.
+in `random/samplers.py` and `random/integers.py`: the numbers are PyTorch's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gradatim.ops._drawing import (
 from gradatim.ops.arguments import shape_argument
 from gradatim.ops.creation import full
 from gradatim.random import Generator
-from gradatim.random_integers import DIGITS, DistributionError
+from gradatim.random.integers import DIGITS, DistributionError
 from gradatim.realize import drawn
 from gradatim.tensor import Device, Tensor, method
 

@@ -70,7 +70,7 @@ def einsum(*args: Any) -> Tensor:
 
 _NAMES = {"mul": "Mul", "sum": "Sum:1", "permute": "Permute"}
 
-# --- reading the equation -----------------------------------------------------------------------
+# --- reading the equation ------------------------------------------------------------------------
 
 Group = list[str]  # letters and at most one ELLIPSIS
 
@@ -141,7 +141,7 @@ def _numbered(group: Any) -> Group:
     return found
 
 
-# --- letters and dimensions ---------------------------------------------------------------------
+# --- letters and dimensions ----------------------------------------------------------------------
 
 
 def _spelled(group: Group, ndim: int) -> tuple[Label, ...]:
@@ -237,7 +237,7 @@ def _explicit(group: Group, terms: Sequence[Term]) -> tuple[Label, ...]:
     return tuple(output)
 
 
-# --- joining ------------------------------------------------------------------------------------
+# --- joining -------------------------------------------------------------------------------------
 
 
 def _cheapest(terms: Sequence[Term], sizes: dict[Label, int]) -> tuple[int, int]:

@@ -227,7 +227,7 @@ def rad2deg(input: Tensor) -> Tensor:
     return mul(input, 180 / math.pi)
 
 
-# --- arithmetic ------------------------------------------------------------------------------------
+# --- arithmetic ----------------------------------------------------------------------------------
 
 
 @method()
@@ -463,7 +463,7 @@ def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Ten
     return add(input, div(tensor1 if value == 1 else mul(tensor1, value), tensor2))
 
 
-# --- bits and logic ----------------------------------------------------------------------------------
+# --- bits and logic ------------------------------------------------------------------------------
 
 
 def _bitwise(name: str, build: Callable[[Node, Node], Node], text: str) -> Any:
@@ -518,7 +518,7 @@ def logical_not(input: Tensor) -> Tensor:
     return wrap(p.not_(_truth(input)))
 
 
-# --- comparison ----------------------------------------------------------------------------------------
+# --- comparison ----------------------------------------------------------------------------------
 
 
 def _comparison(name: str, other_name: str, build: Callable[[Node, Node], Node]) -> Any:
@@ -615,7 +615,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return input.shape == other.shape and bool(eq(input, other).all())
 
 
-# --- selection and clamping ------------------------------------------------------------------------------
+# --- selection and clamping ----------------------------------------------------------------------
 
 
 @op("Where")
@@ -760,7 +760,7 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
     return wrap(p.select(p.eq(x, zero), at_zero, step))
 
 
-# --- operators -----------------------------------------------------------------------------------------------
+# --- operators -----------------------------------------------------------------------------------
 
 
 def _operator(function: Callable[[Any, Any], Tensor], swapped: bool = False) -> Any:

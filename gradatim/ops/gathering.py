@@ -176,7 +176,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     return named(p.gather(flat(p.expand(input._read(), shape)), places), "MaskedSelect")
 
 
-# --- classes and words ----------------------------------------------------------------------------
+# --- classes and words ---------------------------------------------------------------------------
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

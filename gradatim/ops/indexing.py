@@ -38,7 +38,7 @@ from gradatim.ops.elementwise import named
 from gradatim.tensor import Tensor, from_array, method
 from gradatim.views import has_slice
 
-# --- views of one dimension -----------------------------------------------------------------------
+# --- views of one dimension ----------------------------------------------------------------------
 
 
 def _along(
@@ -116,7 +116,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: Any) -> Tensor:
     return _along(input, axis, start, start + length, 1, False, "Slice")
 
 
-# --- x[...] ---------------------------------------------------------------------------------------
+# --- x[...] --------------------------------------------------------------------------------------
 
 
 @method("__getitem__")
@@ -207,7 +207,7 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     return named(_updated(input, placed, assigned(values, input.dtype), accumulate), "IndexPut")
 
 
-# --- advanced indexing ----------------------------------------------------------------------------
+# --- advanced indexing ---------------------------------------------------------------------------
 
 
 class _Plan(NamedTuple):

@@ -35,7 +35,7 @@ __all__ = [
     "vdot",
 ]
 
-# --- matmul -------------------------------------------------------------------------------------
+# --- matmul --------------------------------------------------------------------------------------
 
 
 def read_pair(input: Any, other: Any, where: str) -> tuple[Node, Node]:
@@ -127,8 +127,9 @@ def _batched_matmul(a: Node, b: Node) -> Node:
     b_sizes = (*[None] * (count - len(b_lead)), *b_lead)
     # Dimensions of equal size are paired. Of a pair with a 1, the other stays free.
     paired = [k for k in range(count) if a_sizes[k] == b_sizes[k]]
-    b_lone = [k for k in range(count) if k not in paired and a_sizes[k] in (None, 1)]
-    a_lone = [k for k in range(count) if k not in paired and k not in b_lone]
+    rest = [k for k in range(count) if k not in paired]
+    b_lone = [k for k in rest if a_sizes[k] is None or (a_sizes[k] == 1 and b_sizes[k] is not None)]
+    a_lone = [k for k in rest if k not in b_lone]
     a_kept, b_kept = sorted(paired + a_lone), sorted(paired + b_lone)
     a = p.reshape(a, (*[a.shape[k - count + len(a_lead)] for k in a_kept], *a.shape[-2:]))
     b = p.reshape(b, (*[b.shape[k - count + len(b_lead)] for k in b_kept], *b.shape[-2:]))
@@ -151,7 +152,7 @@ def _rmatmul(self: Tensor, other: Any) -> Tensor:
     return matmul(other, self)
 
 
-# --- products of given dimensions ---------------------------------------------------------------
+# --- products of given dimensions ----------------------------------------------------------------
 
 
 @method()
@@ -219,7 +220,7 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
     return _vector_product(input, other, "Vdot")
 
 
-# --- products that are added to something -------------------------------------------------------
+# --- products that are added to something --------------------------------------------------------
 
 
 def _scaled(x: Node, factor: Any, name: str) -> Node:
@@ -311,7 +312,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     return result
 
 
-# --- linear layers ------------------------------------------------------------------------------
+# --- linear layers -------------------------------------------------------------------------------
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

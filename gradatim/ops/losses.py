@@ -38,7 +38,7 @@ def _weighted(loss: Tensor, input: Tensor, weight: Tensor) -> Tensor:
     return loss * weight
 
 
-# --- regression ---------------------------------------------------------------------------------
+# --- regression ----------------------------------------------------------------------------------
 
 
 @op("MseLoss")
@@ -173,7 +173,7 @@ def huber_loss(
     )
 
 
-# --- binary labels ------------------------------------------------------------------------------
+# --- binary labels -------------------------------------------------------------------------------
 
 
 class _BinaryCrossEntropy(Function):
@@ -299,7 +299,7 @@ def binary_cross_entropy_with_logits(
     return _binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
 
 
-# --- distributions ------------------------------------------------------------------------------
+# --- distributions -------------------------------------------------------------------------------
 
 
 def kl_div(

@@ -21,7 +21,7 @@ from gradatim.graph.node import Shape
 from gradatim.ops.arguments import number_node, shape_argument, wrap_dim, wrap_dims
 from gradatim.tensor import Device, Tensor, method, op, wrap
 
-# --- views -----------------------------------------------------------------------------------------
+# --- views ---------------------------------------------------------------------------------------
 
 
 def _named_view(
@@ -392,7 +392,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple(pieces)
 
 
-# --- joined and repeated -----------------------------------------------------------------------------
+# --- joined and repeated -------------------------------------------------------------------------
 
 
 @op("Cat")
@@ -559,7 +559,7 @@ def _to_front(input: Tensor, k: int) -> Any:
     return p.permute(input._read(), (k, *(j for j in range(input.ndim) if j != k)))
 
 
-# --- turned round --------------------------------------------------------------------------------------
+# --- turned round --------------------------------------------------------------------------------
 
 
 @method()
@@ -675,7 +675,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Any = 
     return wrap(x)
 
 
-# --- copies and dtypes ---------------------------------------------------------------------------------
+# --- copies and dtypes ---------------------------------------------------------------------------
 
 
 @method()

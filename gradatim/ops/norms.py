@@ -157,7 +157,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     return result
 
 
-# --- between many points ------------------------------------------------------------------------
+# --- between many points -------------------------------------------------------------------------
 
 
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:

@@ -30,7 +30,7 @@ def _line(x: Node) -> Node:
     return p.reshape(x, (1,)) if x.ndim == 0 else x
 
 
-# --- the middle -----------------------------------------------------------------------------------
+# --- the middle ----------------------------------------------------------------------------------
 
 
 def _middle(x: Node, axis: int) -> Node:
@@ -111,7 +111,7 @@ def _of_all(x: Node, find: Callable[[Node, int], Node]) -> Node:
 median = _median("median", _middle, " (NaN, if there is one)")
 nanmedian = _median("nanmedian", _middle_of_numbers, " of those that are not NaN")
 
-# --- the most frequent ----------------------------------------------------------------------------
+# --- the most frequent ---------------------------------------------------------------------------
 
 
 def _most_frequent(x: Node, axis: int) -> Node:
@@ -150,7 +150,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     return _one_element(x, wrap_dim(dim, x.ndim), keepdim, "mode", "Mode", _most_frequent)
 
 
-# --- quantiles ------------------------------------------------------------------------------------
+# --- quantiles -----------------------------------------------------------------------------------
 
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 

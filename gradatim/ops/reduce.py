@@ -28,7 +28,7 @@ from gradatim.tensor import Tensor, method, wrap
 
 __all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "sum"]
 
-# --- what reductions share ----------------------------------------------------------------------
+# --- what reductions share -----------------------------------------------------------------------
 
 
 def kept_shape(shape: Shape, axes: Shape) -> Shape:
@@ -59,7 +59,7 @@ def _accumulating(input: Any, dtype: DType | None, where: str) -> Node:
     return x if x.dtype.is_floating_point else p.cast(x, int64)
 
 
-# --- sums and products --------------------------------------------------------------------------
+# --- sums and products ---------------------------------------------------------------------------
 
 
 @method()
@@ -176,7 +176,7 @@ def _without(shape: Shape, axes: Shape) -> Shape:
     return tuple(n for k, n in enumerate(shape) if k not in axes)
 
 
-# --- truths -------------------------------------------------------------------------------------
+# --- truths --------------------------------------------------------------------------------------
 
 
 @method()

@@ -34,7 +34,7 @@ from gradatim.ops.elementwise import named
 from gradatim.ops.inplace import in_place
 from gradatim.tensor import Tensor, method
 
-# --- at one place of `dim` for each element of the index ------------------------------------------
+# --- at one place of `dim` for each element of the index -----------------------------------------
 
 
 def _places_and_updates(
@@ -186,7 +186,7 @@ def _scatter_reduced(
     return named(p.reshape(new, tuple(input.shape)), title)
 
 
-# --- whole slices of `dim` ------------------------------------------------------------------------
+# --- whole slices of `dim` -----------------------------------------------------------------------
 
 
 def _rows(x: Node, axis: int) -> Node:
@@ -316,7 +316,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     return named(_from_rows(new, axis, x), title)
 
 
-# --- places in the flattened tensor ---------------------------------------------------------------
+# --- places in the flattened tensor --------------------------------------------------------------
 
 
 @method()

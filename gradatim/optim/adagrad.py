@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from gradatim import ops
-from gradatim.compile import outside
+from gradatim.capture import outside
 from gradatim.optim.checkpoint import Group
 from gradatim.optim.options import check_how, check_learning_rate, check_number
 from gradatim.optim.rule import Entry, RuleOptimizer, Scalar

@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 
 from gradatim import ops
 from gradatim.autograd import enable_grad, no_grad
-from gradatim.compile import capturing, guard, host_scalar, on_replay, outside
+from gradatim.capture import capturing, guard, host_scalar, on_replay, outside
 from gradatim.optim.checkpoint import Group
 from gradatim.optim.optimizer import Optimizer
 from gradatim.realize import commit

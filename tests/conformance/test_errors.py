@@ -194,7 +194,9 @@ def test_the_same_exception(line):
 OURS = [
     line
     for line in filter(None, MISTAKES.split("\n"))
-    if not line.startswith(("len(", "x.no_", "t.no_", "x.grad_fn", "x.cumsum()", "x + ", "x * ", "x <"))
+    if not line.startswith(
+        ("len(", "x.no_", "t.no_", "x.grad_fn", "x.cumsum()", "x + ", "x * ", "x <")
+    )
     and line not in ("x @ 2", "'a' + x")
 ]
 

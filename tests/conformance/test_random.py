@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 import gradatim as gd
 from gradatim.ops.draws import dropout_mask
-from gradatim.random_samplers import Samplers
+from gradatim.random.samplers import Samplers
 
 FLOATING = ("float32", "float64", "float16", "bfloat16")
 INTEGER = ("uint8", "int8", "int16", "int32", "int64")

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any
 
-from gradatim.compile import capturing, on_replay
+from gradatim.capture import capturing, on_replay
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError
 from gradatim.optim.checkpoint import Group
 from gradatim.optim.optimizer import MissingKey, Optimizer
@@ -192,7 +192,7 @@ class LRScheduler:
 _LRScheduler = LRScheduler  # its name until PyTorch 2.0
 
 
-# --- options of parameter groups ----------------------------------------------------------------
+# --- options of parameter groups -----------------------------------------------------------------
 
 
 def check_optimizer(optimizer: Any) -> None:

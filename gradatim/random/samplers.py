@@ -21,8 +21,8 @@ import ml_dtypes
 import numpy as np
 
 from gradatim.graph.errors import DTypeError, ShapeError
-from gradatim.random_arithmetic import CHUNK, fused_multiply_add, libm, piecewise
-from gradatim.random_integers import DIGITS, DistributionError, WholeNumbers, cast
+from gradatim.random.arithmetic import CHUNK, fused_multiply_add, libm, piecewise
+from gradatim.random.integers import DIGITS, DistributionError, WholeNumbers, cast
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]

@@ -28,8 +28,8 @@ from gradatim.graph.errors import (
     CheckpointError,
     DeviceError,
 )
-from gradatim.random_samplers import Samplers
-from gradatim.random_streams import MT19937, STREAMS, Philox
+from gradatim.random.samplers import Samplers
+from gradatim.random.streams import MT19937, STREAMS, Philox
 
 if TYPE_CHECKING:
     from gradatim.tensor import Tensor

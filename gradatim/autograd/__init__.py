@@ -1,0 +1,41 @@
+"""Gradients for users. The mathematics is in `graph/gradients.py`; here it meets tensors."""
+
+from gradatim.autograd.checking import gradcheck, gradgradcheck
+from gradatim.autograd.function import Function, FunctionCtx, GradFn
+from gradatim.autograd.functional import grad, value_and_grad
+from gradatim.autograd.hooks import (
+    RemovableHandle,
+    register_after_accumulate,
+    register_hook,
+    retain_grad,
+)
+from gradatim.autograd.recording import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from gradatim.autograd.reverse import backward
+from gradatim.realize import detect_anomaly
+
+__all__ = [
+    "Function",
+    "FunctionCtx",
+    "GradFn",
+    "RemovableHandle",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "register_after_accumulate",
+    "register_hook",
+    "retain_grad",
+    "set_grad_enabled",
+    "value_and_grad",
+]

@@ -1,0 +1,174 @@
+"""Capture: what is noted while a function runs to become one Program.
+
+Operations make Nodes as always, but nothing is computed; every cell that is read or written, every
+random draw and every Python number that may change is noted. What optimizers, modules and draws
+call while they may be in capture stands here too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+import numpy as np
+
+from gradatim.graph import primitives as p
+from gradatim.graph.node import Node
+from gradatim.realize import Cell, flush, line_of, state
+from gradatim.tensor import Tensor, from_array, user_site, wrap
+
+ESCAPED = (
+    "this tensor was made inside a compiled step and has no value outside it: return it from the "
+    "step, or run the step without gd.compile"
+)
+
+
+class CannotCapture(BaseException):
+    """The function looked at a value; not an Exception, so that user code does not catch it."""
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Capture:
+    """What is noted while a function runs in capture."""
+
+    def __init__(self) -> None:
+        self.start = _node_number()
+        self.outside: list[tuple[int, int]] = []  # ranges of node numbers made by outside()
+        self.cells: dict[Cell, Node] = {}  # read or written, with the content at entry
+        self.written: dict[Cell, None] = {}
+        self.created: list[weakref.ref[Cell]] = []
+        self.sources: dict[Node, Callable[[], Any]] = {}
+        self.effects: list[Callable[[], None]] = []
+        self.guards: list[tuple[Callable[[], Hashable], Hashable]] = []
+        self.grads: dict[int, tuple[Tensor, Tensor | None]] = {}
+        self.cleared: set[int] = set()
+
+    def _is_outer(self, node: Node) -> bool:
+        """Whether a computed Node's content lives on between calls."""
+        if node.buffer is None or node in self.sources:
+            return False
+        return node.number < self.start or any(a <= node.number < b for a, b in self.outside)
+
+    def note_read(self, cell: Cell) -> None:
+        if cell not in self.cells and self._is_outer(cell.node):
+            self.cells[cell] = cell.node
+
+    def note_write(self, cell: Cell) -> None:
+        if cell in self.cells:
+            self.written[cell] = None
+
+    def note_look(self, tensor: Tensor) -> None:
+        node = tensor._cell.node
+        if (
+            node.buffer is not None
+            and tensor._cell not in self.written
+            and (node.number >= self.start and node not in self.sources)
+        ):
+            return  # a constant that was made inside
+        site = line_of(user_site())
+        raise CannotCapture(f"a tensor's value is looked at, at {site}")
+
+    def note_created(self, cell: Cell) -> None:
+        self.created.append(weakref.ref(cell))
+
+    def add_source(self, node: Node, read: Callable[[], Any]) -> None:
+        """`node`'s value is what `read()` gives at each replay."""
+        self.sources[node] = read
+
+    def note_grad(self, tensor: Tensor, cleared: bool) -> None:
+        """`.grad` of a tensor is about to be set."""
+        self.grads.setdefault(id(tensor), (tensor, tensor._grad))
+        if cleared:
+            self.cleared.add(id(tensor))
+
+    def gradient_of(self, tensor: Tensor) -> Tensor | None:
+        """The `.grad` that backward() adds to: one from before the call lives on, and so does one
+        that the step never clears."""
+        grad = tensor._grad
+        self.note_grad(tensor, cleared=False)
+        if grad is not None and grad._cell.escaped:
+            grad = None
+        if grad is None and id(tensor) not in self.cleared:
+            with outside():
+                grad = tensor._grad = from_array(
+                    np.zeros(tuple(tensor.shape), tensor.dtype.numpy), tensor.dtype
+                )
+            grad._read()
+        return grad
+
+
+def _node_number() -> int:
+    from gradatim.graph import node
+
+    return next(node._numbers)
+
+
+# --- what optimizers, modules and draws call -----------------------------------------------------
+
+
+def capturing() -> bool:
+    """Whether a step is being captured now."""
+    return state.capture is not None
+
+
+def guard(read: Callable[[], Hashable]) -> None:
+    """In capture: the captured Program is only right while `read()` gives what it gives now."""
+    if state.capture is not None:
+        state.capture.guards.append((read, read()))
+
+
+def on_replay(effect: Callable[[], None]) -> None:
+    """In capture: call `effect` before each run of the Program, the first too."""
+    if state.capture is not None:
+        state.capture.effects.append(effect)
+
+
+def host_scalar(read: Callable[[], float], like: Tensor | None = None) -> Any:
+    """A number that lives in Python: in capture a 0-d tensor, read anew for each run."""
+    if state.capture is None:
+        return read()
+    from gradatim.graph.dtypes import get_default_dtype
+
+    dtype = like.dtype if like is not None else get_default_dtype()
+    node = p.value(np.asarray(0, dtype.numpy), (), dtype)
+    state.capture.add_source(node, lambda: np.asarray(read()).astype(dtype.numpy))
+    return wrap(node)
+
+
+@contextlib.contextmanager
+def outside() -> Iterator[None]:
+    """What is done inside is no part of the captured step: tensors made here are computed at once
+    and live on (an optimizer's state)."""
+    capture, state.capture = state.capture, None
+    start = _node_number()
+    made = state.cells
+    state.cells = []
+    try:
+        yield
+        flush()
+    finally:
+        state.capture = capture
+        state.cells = made + state.cells
+        if capture is not None:
+            capture.outside.append((start, _node_number()))
+
+
+def undo(capture: Capture, failed: bool) -> None:
+    """Put every cell back to what it held before the capture."""
+    for cell, node in capture.cells.items():
+        cell.node = node
+        cell.variables = None
+        cell.written = False
+    for reference in capture.created:
+        cell = reference()
+        if cell is not None and cell not in capture.cells:
+            cell.escaped = ESCAPED
+            cell.node = p.value(None, cell.node.shape, cell.node.dtype)
+    if failed:
+        for tensor, grad in capture.grads.values():
+            tensor._grad = grad

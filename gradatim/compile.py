@@ -323,8 +323,8 @@ def compile(function: Callable[..., Any] | None = None, **options: Any) -> Any:
 
     Use it as a decorator on the function that does one training step. Parameters, optimizer state
     and buffers are updated in place; random draws are drawn anew; Python floats among the
-    and buffers are updated in place; random draws are drawn anew; Python floats among the
-    makes the function run uncompiled, with one warning that names the line.
+    arguments, learning rates and step counts are inputs. Looking at a value inside (`item`,
+    `print`, `if`) makes the function run uncompiled, with one warning that names the line.
 
     Args:
         function: takes and gives tensors (nested in tuples, lists, dicts) and numbers.

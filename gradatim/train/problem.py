@@ -135,11 +135,17 @@ def _pixels(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 
-VALIDATION_SHARE = 0.1
-"""Of the rows to train on, how many choose the best epoch instead ..."""
+def validation_size(rows: int) -> int:
+    """How many of the rows to train on choose the best epoch instead.
 
-FEWEST_VALIDATION_ROWS = 10
-"""... if it is at least so many."""
+    A tenth. Of a small table a hundred, for a steadier choice, but never more than a fifth; and none
+    where that is less than ten.
+
+    >>> [validation_size(rows) for rows in (40, 120, 350, 900, 50_000)]
+    [0, 24, 70, 100, 5000]
+    """
+    size = round(min(max(rows / 10, 100), rows / 5))
+    return size if size >= 10 else 0
 
 
 def table_problem(recipe: Recipe) -> Problem:
@@ -156,9 +162,7 @@ def table_problem(recipe: Recipe) -> Problem:
     train, test = _split(
         np.arange(count), 0.2 if recipe.test_size is None else recipe.test_size, recipe
     )
-    validation_rows = round(VALIDATION_SHARE * len(train))
-    enough = validation_rows >= FEWEST_VALIDATION_ROWS
-    train, validation = _split(train, validation_rows if enough else 0, recipe)
+    train, validation = _split(train, validation_size(len(train)), recipe)
 
     preprocessing = TablePreprocessor()
     preprocessing.fit(frame, names, recipe.task, drop=recipe.drop, rows=train, source=path)

@@ -30,7 +30,7 @@ def test_a_table_is_learned_and_the_next_steps_are_told(gradatim, table):
     assert said.status == 0 and said.err == ""
     assert lines[0] == "Note      target 'kind' holds text: classification, 2 classes"
     assert lines[1] == (
-        "Data      flowers.csv: 108 rows to train on, 12 to validate on, 30 to test on"
+        "Data      flowers.csv: 96 rows to train on, 24 to validate on, 30 to test on"
     )
     assert lines[2] == "Network   2-100-2, relu; 502 parameters"
     assert lines[4] == "Run       runs/flowers-1"

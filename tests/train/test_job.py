@@ -82,7 +82,7 @@ def test_a_table_is_split_in_three_and_the_best_epoch_is_tested_once(flowers, tm
     job = Job.new(Recipe(data=str(flowers), target="kind", epochs=60, test_size=0.2))
     problem = job.problem
     sizes = [len(part[0]) for part in (problem.train, problem.validation, problem.test)]
-    assert sizes == [108, 12, 30]
+    assert sizes == [96, 24, 30]
     assert problem.classes == ["lily", "rose"]
     results = quick(job, tmp_path / "run")
     assert results.values["accuracy"] == np.mean(results.targets == results.answers)

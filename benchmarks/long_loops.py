@@ -1,6 +1,6 @@
 """100,000 turns of loops that never look at a value: memory, Programs and time of each.
 
-    python benchmarks/long_loops.py [TURNS]
+python benchmarks/long_loops.py [TURNS]
 """
 
 from __future__ import annotations

@@ -219,6 +219,15 @@ def test_hooks_on_leaves_and_inside():
     assert y2.grad.item() == 3.0
 
 
+def test_a_hook_on_a_view_of_a_whole_leaf_sees_what_comes_through_the_view():
+    w = leaf(1.0, 2.0)
+    y = w[:]
+    seen = []
+    y.register_hook(lambda g: seen.append(g.tolist()))
+    (y * 2 + w).sum().backward()
+    assert seen == [[2.0, 2.0]] and w.grad.tolist() == [3.0, 3.0]
+
+
 def test_hook_after_accumulation():
     x, seen = leaf(1.0), []
     x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad.item()))

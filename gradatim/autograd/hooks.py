@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from gradatim.graph import primitives as p
 from gradatim.graph.errors import ArgumentTypeError, GradientError, ShapeError
 from gradatim.graph.node import Node
 from gradatim.tensor import Tensor, wrap
@@ -42,6 +43,10 @@ class RemovableHandle:
 
 def _notes(tensor: Tensor) -> _Notes:
     node = tensor._read()
+    if node.primitive is p.VARIABLE and tensor._base is not None:
+        base = node  # a view that is the whole leaf: its gradient is only what comes through it
+        node = p.copy(base)
+        tensor._view_node = (base, node)
     if not isinstance(node.meta, _Notes):
         node.meta = _Notes()
     found: _Notes = node.meta

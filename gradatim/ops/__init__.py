@@ -23,7 +23,7 @@ _NOT_TOP_LEVEL = {
     "silu", "mish", "elu", "leaky_relu", "hardtanh", "relu6", "softplus", "logsigmoid", "glu",
     "hardsigmoid", "hardswish", "softsign", "tanhshrink", "softmin",
     # In `linalg` and on Tensor.
-    "linalg_vector_norm", "linalg_cross", "linalg_multi_dot", "expit", "type_",
+    "linalg_vector_norm", "linalg_cross", "linalg_multi_dot", "type_",
     # What the files here share: no operations.
     "named", "abs_int", "number_is_beyond", "check_float", "dropout_mask", "choose_reduction",
     "reduce_loss", "fitted", "in_place", "install",

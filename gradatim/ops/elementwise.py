@@ -77,7 +77,7 @@ digamma = _float_function("digamma", p.digamma, "Digamma", "The derivative of lo
 
 for _old, _new in (
     ("asin", "arcsin"), ("acos", "arccos"), ("atan", "arctan"), ("asinh", "arcsinh"),
-    ("acosh", "arccosh"), ("atanh", "arctanh"), ("sigmoid", "expit"),
+    ("acosh", "arccosh"), ("atanh", "arctanh"),
 ):  # fmt: skip
     globals()[_new] = globals()[_old]
     method(_new)(globals()[_old])
@@ -542,7 +542,7 @@ def _comparable(input: Tensor, number: bool | int | float) -> bool | int | float
     return number
 
 
-eq = _comparison("eq", "equal_elements", p.eq)
+eq = _comparison("eq", "eq", p.eq)
 ne = _comparison("ne", "not_equal", p.ne)
 lt = _comparison("lt", "less", p.lt)
 le = _comparison("le", "less_equal", p.le)

@@ -1,4 +1,4 @@
-"""Common mistakes: where PyTorch raises, so does Gradatim, with an error that `except` catches alike."""
+"""Common mistakes: where PyTorch raises, so does Gradatim, and the same `except` catches both."""
 
 from __future__ import annotations
 

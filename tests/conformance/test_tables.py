@@ -111,7 +111,7 @@ def compare(path, target, tmp_path, regression):
             pairs.append([np.abs(our_answers - true).mean(), np.abs(answers - true).mean()])
         else:
             pairs.append([(our_answers == true).mean(), (answers == true).mean()])
-    print(path, np.round(pairs,4).tolist())
+    print(path, np.round(pairs, 4).tolist())
     return np.mean(pairs, axis=0)
 
 

@@ -41,12 +41,12 @@ def _norm(x: Node, order: float, axes: Shape) -> Node:
     size = p.abs_(x)
     if order == 1:
         return p.sum_(size, axes)
+    if (order < 0 or math.isinf(order)) and any(x.shape[k] == 0 for k in axes):
+        raise ShapeError(
+            f"linalg.vector_norm cannot compute the {order:g} norm on an empty tensor because the "
+            f"operation does not have an identity"
+        )
     if math.isinf(order):
-        if any(x.shape[k] == 0 for k in axes):
-            raise ShapeError(
-                f"linalg.vector_norm cannot compute the {order} norm on an empty tensor because "
-                f"the operation does not have an identity"
-            )
         return (p.max_ if order > 0 else p.min_)(size, axes)
     return _root(p.sum_(_power(size, order), axes), order)
 

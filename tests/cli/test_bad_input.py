@@ -2,6 +2,7 @@
 what to do, with exit status 2, and leaves nothing half-written."""
 
 import json
+import re
 import os
 import struct
 
@@ -125,7 +126,7 @@ def test_a_loss_that_becomes_infinite(refused, tmp_path):
         "train", "curve.csv", "--target", "y", "--optimizer", "sgd", "--lr", "1e8", "--output", "run"
     )
     assert "the loss became" in line
-    assert "epoch 1, batch" in line
+    assert re.search(r"in epoch \d+, batch \d+ of \d+", line)
     assert "the largest weight before it was" in line
     assert "is kept in run" in line
     assert json.loads(open("run/config.json").read())["recipe"]["learning_rate"] == 1e8

@@ -2,8 +2,8 @@
 
     python benchmarks/kill_resume.py [--kills 10] [--epochs 6] [-- OPTIONS OF gradatim train]
 
-Trains once without interruption, and once with kills: each life of the second run lasts a random time,
-now and then too short for a first checkpoint. Both must leave the same `model.safetensors`.
+Trains once without interruption, and once with kills: each life of the second run lasts a random
+time, now and then too short for a first checkpoint. Both must leave the same `model.safetensors`.
 Options after `--` go to both, for instance `-- DATA.csv --target COLUMN`.
 """
 

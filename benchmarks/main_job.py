@@ -2,9 +2,10 @@
 
     python benchmarks/main_job.py [--epochs 5] [--threads 2]
 
-Both train 784-1000-500-100-10 (ReLU, MSE on one-hot, SGD, learning rate 1, batch 1000) on the 60,000
-digits and count the test digits they get right after each epoch, so that their losses and accuracies
-can be compared too. A first epoch of each is a warm-up and not counted. Needs the `peers` extra.
+Both train 784-1000-500-100-10 (ReLU, MSE on one-hot, SGD, learning rate 1, batch 1000) on the
+60,000 digits and count the test digits they get right after each epoch, so that their losses and
+accuracies can be compared too. A first epoch of each is a warm-up and not counted. Needs the
+`peers` extra.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ inf, nan, pi, e = (
 newaxis = None
 dtype = DType
 
-globals().update({name: f for name, f in ops.FUNCTIONS.items() if name not in ops._NOT_TOP_LEVEL})
+globals().update(ops.top_level())
 
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
 _ROOMS = ("cli", "data", "linalg", "nn", "optim", "train")

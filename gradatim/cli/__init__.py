@@ -18,9 +18,10 @@ USER_ERROR, DEFECT, INTERRUPTED = 2, 1, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit status.
 
-    >>> main(["--version"])  # doctest: +ELLIPSIS
-    gradatim ...
-    0
+    Example:
+        >>> main(["--version"])  # doctest: +ELLIPSIS
+        gradatim ...
+        0
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments

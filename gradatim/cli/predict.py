@@ -86,9 +86,10 @@ def answer_columns(model: Predictor, outputs: np.ndarray) -> dict[str, Any]:
 def drawing(image: np.ndarray) -> str:
     """A picture of values from 0 to 1 in text, two rows of pixels in one line.
 
-    >>> import numpy as np
-    >>> print(drawing(np.array([[0, 1], [1, 1]])))
-    ▄█
+    Example:
+        >>> import numpy as np
+        >>> print(drawing(np.array([[0, 1], [1, 1]])))
+        ▄█
     """
     ink = image > 0.4
     if len(ink) % 2:

@@ -11,8 +11,9 @@ from gradatim.graph.errors import ArgumentError
 def choose(what: str, given: str, choices: Iterable[str]) -> str:
     """The choice that was meant; upper case and hyphens do not matter.
 
-    >>> choose("loss", "Cross-Entropy", ["mse", "cross_entropy"])
-    'cross_entropy'
+    Example:
+        >>> choose("loss", "Cross-Entropy", ["mse", "cross_entropy"])
+        'cross_entropy'
     """
     choices = list(choices)
     found = given.strip().lower().replace("-", "_")
@@ -26,8 +27,9 @@ def choose(what: str, given: str, choices: Iterable[str]) -> str:
 def numbers(option: str, given: str) -> list[int]:
     """Whole numbers separated by commas, each at least 1; "none" for none.
 
-    >>> numbers("--hidden", "1000,500,100"), numbers("--hidden", "none")
-    ([1000, 500, 100], [])
+    Example:
+        >>> numbers("--hidden", "1000,500,100"), numbers("--hidden", "none")
+        ([1000, 500, 100], [])
     """
     if given.strip().lower() in ("", "none", "0"):
         return []
@@ -46,8 +48,9 @@ def numbers(option: str, given: str) -> list[int]:
 def names(given: str | None) -> list[str]:
     """Column names separated by commas.
 
-    >>> names("LONGITUDE, LATITUDE"), names(None)
-    (['LONGITUDE', 'LATITUDE'], [])
+    Example:
+        >>> names("LONGITUDE, LATITUDE"), names(None)
+        (['LONGITUDE', 'LATITUDE'], [])
     """
     if given is None:
         return []

@@ -9,14 +9,17 @@ import importlib
 import types
 from typing import Any
 
+# In this order; `inplace` is last, because it makes the in-place variants of what is there by then.
 _MODULES = (
-    "creation", "elementwise", "movement", "reduce", "linear", "einsum", "indexing", "scatter",
-    "sorting", "activations", "losses", "classification", "draws", "inplace",
+    "creation", "elementwise", "movement", "casting", "joining", "reduce", "extremes", "moments",
+    "norms", "cumulative", "linear", "products", "einsum", "indexing", "gathering", "scattering",
+    "counting", "diagonals", "searching", "sorting", "quantiles", "activations", "losses",
+    "classification", "draws", "draws_in_place", "inplace",
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {}
 
-# Functions that live in `nn.functional` alone, as in PyTorch.
+# Functions that are not names of the package: they live in `nn.functional` alone, as in PyTorch.
 _NOT_TOP_LEVEL = {
     "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "nll_loss", "cross_entropy",
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div", "linear", "pad", "gelu",
@@ -24,6 +27,9 @@ _NOT_TOP_LEVEL = {
     "hardsigmoid", "hardswish", "softsign", "tanhshrink", "softmin",
     # In `linalg` and on Tensor.
     "linalg_vector_norm", "linalg_cross", "linalg_multi_dot", "type_",
+    # Methods alone.
+    "contiguous", "cpu", "cuda", "view", "view_as", "reshape_as", "expand", "expand_as", "repeat",
+    "to", "type_as", "new_tensor", "is_set_to", "put",
     # What the files here share: no operations.
     "named", "abs_int", "number_is_beyond", "check_float", "dropout_mask", "choose_reduction",
     "reduce_loss", "fitted", "in_place", "install",
@@ -31,15 +37,7 @@ _NOT_TOP_LEVEL = {
 
 
 def _gather() -> None:
-    import os
-
-    here = os.path.dirname(__file__)
-    found_all = sorted(n[:-3] for n in os.listdir(here) if n.endswith(".py") and n[0] != "_")
-    for name in (
-        [m for m in _MODULES if m in found_all and m != "inplace"]
-        + [m for m in found_all if m not in _MODULES and m not in ("arguments", "results")]
-        + ["inplace"]
-    ):
+    for name in _MODULES:
         module = importlib.import_module(f"gradatim.ops.{name}")
         names = getattr(module, "__all__", None)  # where it is not said: every public function
         for key in _functions_of(module) if names is None else names:
@@ -54,6 +52,15 @@ def _functions_of(module: types.ModuleType) -> list[str]:
         and not key.startswith("_")
         and found.__module__ == module.__name__
     ]
+
+
+def top_level() -> dict[str, Any]:
+    """The functions that are also names of the package."""
+    return {
+        name: function
+        for name, function in FUNCTIONS.items()
+        if name not in _NOT_TOP_LEVEL and not name.endswith("_")
+    }
 
 
 _gather()

@@ -490,7 +490,9 @@ def bitwise_not(input: Tensor) -> Tensor:
     """Every bit turned over; of a bool, its opposite."""
     x = input._read()
     if x.dtype.is_floating_point:
-        raise ArgumentTypeError(f"~ (operator.invert) is for integers and bools, got {x.dtype.name}")
+        raise ArgumentTypeError(
+            f"~ (operator.invert) is for integers and bools, got {x.dtype.name}"
+        )
     return wrap(p.not_(x))
 
 

@@ -44,8 +44,9 @@ LAYERS: dict[str, Callable[[Module], dict[str, Any]]] = {
 def describe(module: Module) -> dict[str, Any] | None:
     """The architecture as JSON-able data, or None if a part is not in the table (a class of yours).
 
-    >>> describe(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))["layers"][0]
-    ['0', {'layer': 'Linear', 'in_features': 2, 'out_features': 3, 'bias': True}]
+    Example:
+        >>> describe(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))["layers"][0]
+        ['0', {'layer': 'Linear', 'in_features': 2, 'out_features': 3, 'bias': True}]
     """
     name = type(module).__name__
     if type(module) is nn.Sequential:
@@ -61,10 +62,11 @@ def describe(module: Module) -> dict[str, Any] | None:
 def build(description: dict[str, Any]) -> Module:
     """The network that `describe` described, newly initialized (which draws random numbers).
 
-    >>> build({"layer": "Sequential", "layers": [["0", {"layer": "Tanh"}]]})
-    Sequential(
-      (0): Tanh()
-    )
+    Example:
+        >>> build({"layer": "Sequential", "layers": [["0", {"layer": "Tanh"}]]})
+        Sequential(
+          (0): Tanh()
+        )
     """
     settings = dict(description)
     name = settings.pop("layer", None)
@@ -84,14 +86,16 @@ def build(description: dict[str, Any]) -> Module:
 def mlp(sizes: list[int], activation: str = "ReLU") -> Module:
     """A multilayer perceptron: `Linear` layers of these sizes with an activation between them.
 
-    sizes: inputs, hidden sizes, outputs; [784, 10] is a single layer.
+    Args:
+        sizes: inputs, hidden sizes, outputs; [784, 10] is a single layer.
 
-    >>> mlp([784, 100, 10], "Tanh")
-    Sequential(
-      (0): Linear(in_features=784, out_features=100, bias=True)
-      (1): Tanh()
-      (2): Linear(in_features=100, out_features=10, bias=True)
-    )
+    Example:
+        >>> mlp([784, 100, 10], "Tanh")
+        Sequential(
+          (0): Linear(in_features=784, out_features=100, bias=True)
+          (1): Tanh()
+          (2): Linear(in_features=100, out_features=10, bias=True)
+        )
     """
     layers: list[Module] = []
     for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):

@@ -16,9 +16,10 @@ class Callback:
     A callback whose decisions depend on the past gives that past as `state_dict()`: it is stored in
     the checkpoint, so that a resumed run decides as an uninterrupted one.
 
-    >>> class Stop(Callback):
-    ...     def on_epoch_end(self, trainer, record):
-    ...         trainer.stop = record["loss"] < 0.01
+    Example:
+        >>> class Stop(Callback):
+        ...     def on_epoch_end(self, trainer, record):
+        ...         trainer.stop = record["loss"] < 0.01
     """
 
     def on_train_begin(self, trainer: Trainer) -> None:
@@ -47,10 +48,11 @@ class Callback:
 class EarlyStopping(Callback):
     """End training when `monitor` has not improved for `patience` epochs.
 
-    monitor:   a key of the epoch's record, such as "validation_loss" or "accuracy"; None takes the
-               trainer's own (what it picks the best model by)
-    patience:  how many epochs in a row may pass without improvement
-    min_delta: the least change that counts as improvement
+    Args:
+        monitor: a key of the epoch's record, such as "validation_loss" or "accuracy"; None takes
+            the trainer's own (what it picks the best model by).
+        patience: how many epochs in a row may pass without improvement.
+        min_delta: the least change that counts as improvement.
     """
 
     def __init__(

@@ -31,11 +31,12 @@ METADATA_KEY = "gradatim"
 def write_file(path: str | os.PathLike, data: bytes) -> None:
     """Put `data` at `path`: all of it, or nothing and a `DataError` that says why.
 
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "note.txt"
-    >>> write_file(path, b"whole")
-    >>> path.read_bytes()
-    b'whole'
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "note.txt"
+        >>> write_file(path, b"whole")
+        >>> path.read_bytes()
+        b'whole'
     """
     path = Path(path)
     with replacing(path) as temporary, open(temporary, "wb") as file:
@@ -79,8 +80,9 @@ def write_tensors(path: Path, kind: str, arrays: Mapping[str, np.ndarray], about
 def read_tensors(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays and the description that `write_tensors` wrote.
 
-    Raises `CheckpointError` when the file is missing, truncated, damaged, foreign, of another kind,
-    or newer than this version.
+    Raises:
+        CheckpointError: the file is missing, truncated, damaged, foreign, of another kind, or newer
+            than this version.
     """
     from safetensors import SafetensorError, deserialize
 

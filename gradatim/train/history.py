@@ -10,14 +10,16 @@ from typing import Any
 class History:
     """The records of all epochs, and which of them was best.
 
-    records:    one dict per epoch: epoch, loss (mean over the rows), loss_sum (sum over the
-                batches), learning_rate, metrics, validation_loss, seconds
-    monitor:    the key by which the best epoch is chosen
-    best_epoch: counted from 1; None before the first epoch is over
+    Attributes:
+        records: one dict per epoch: epoch, loss (mean over the rows), loss_sum (sum over the
+            batches), learning_rate, metrics, validation_loss, seconds.
+        monitor: the key by which the best epoch is chosen.
+        best_epoch: counted from 1; None before the first epoch is over.
 
-    >>> history = History("loss", records=[{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
-    >>> history["loss"]
-    [0.5, 0.25]
+    Example:
+        >>> history = History("loss", [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
+        >>> history["loss"]
+        [0.5, 0.25]
     """
 
     monitor: str

@@ -28,11 +28,12 @@ from gradatim.train.trainer import Trainer
 class Results:
     """How a job went.
 
-    history: epoch by epoch
-    values:  the loss and metrics of the best model on the test rows (on the validation rows where
-             no test rows were set apart)
-    targets: what was to be predicted on those rows, and
-    answers: what the best model predicted: class indices, or values in the data's units
+    Attributes:
+        history: epoch by epoch.
+        values: the loss and metrics of the best model on the test rows (on the validation rows
+            where no test rows were set apart).
+        targets: what was to be predicted on those rows, and.
+        answers: what the best model predicted: class indices, or values in the data's units.
     """
 
     history: History
@@ -75,7 +76,9 @@ class Job:
     def of_run(cls, run: Run, changes: dict[str, Any]) -> Job:
         """The job of a run that is to be continued.
 
-        changes: what may differ from before: epochs, learning_rate, data (where the file is now)
+        Args:
+            changes: what may differ from before: epochs, learning_rate, data (where the file is
+                now).
         """
         recipe = Recipe.from_config(run.config.get("recipe"), str(run.path / "config.json"))
         for name, value in changes.items():

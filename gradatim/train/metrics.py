@@ -20,9 +20,10 @@ from gradatim.tensor import Tensor
 class Metric:
     """One number about a model on some data: sums over each batch, and a formula of the totals.
 
-    name:    its key in `History` and `metrics.jsonl`
-    label:   what a person reads
-    higher_is_better: which way improvement goes (for early stopping and the best model)
+    Attributes:
+        name: its key in `History` and `metrics.jsonl`.
+        label: what a person reads.
+        higher_is_better: which way improvement goes (for early stopping and the best model).
     """
 
     name: str
@@ -48,8 +49,8 @@ class Metric:
 class Accuracy(Metric):
     """The share of rows whose largest output is the target class.
 
-    outputs: (rows, classes). targets: (rows,) class indices, or (rows, classes), where the largest
-    counts (one-hot, or probabilities).
+    Outputs are (rows, classes). Targets are (rows,) class indices, or (rows, classes), where the
+    largest counts (one-hot, or probabilities).
     """
 
     name, label, higher_is_better = "accuracy", "Accuracy", True
@@ -73,8 +74,9 @@ class Accuracy(Metric):
 class MAE(Metric):
     """Mean absolute error, over all rows and outputs.
 
-    scale: multiplies the error of each output, (outputs,): the unit in which a standardized target
-    was measured.
+    Args:
+        scale: multiplies the error of each output, (outputs,): the unit in which a standardized
+            target was measured.
     """
 
     name, label = "mae", "MAE"

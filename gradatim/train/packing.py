@@ -24,11 +24,12 @@ PAIRS = "$pairs"
 def pack(tree: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     """`tree` as JSON-able data. Its tensors go to `arrays`, under names that begin with `path`.
 
-    >>> arrays = {}
-    >>> pack({"step": 3, "state": {0: np.float32([1, 2])}}, "adam", arrays)
-    {'step': 3, 'state': {'$pairs': [[0, {'$array': 'adam.state.0'}]]}}
-    >>> arrays
-    {'adam.state.0': array([1., 2.], dtype=float32)}
+    Example:
+        >>> arrays = {}
+        >>> pack({"step": 3, "state": {0: np.float32([1, 2])}}, "adam", arrays)
+        {'step': 3, 'state': {'$pairs': [[0, {'$array': 'adam.state.0'}]]}}
+        >>> arrays
+        {'adam.state.0': array([1., 2.], dtype=float32)}
     """
     if isinstance(tree, Tensor | np.ndarray):
         arrays[path] = np.array(to_array(tree))
@@ -48,8 +49,10 @@ def pack(tree: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
 def unpack(packed: Any, arrays: dict[str, np.ndarray]) -> Any:
     """The tree that `pack` took apart, with tensors where arrays or tensors were.
 
-    >>> unpack({"step": 3, "state": {"$pairs": [[0, {"$array": "m"}]]}}, {"m": np.float32([1, 2])})
-    {'step': 3, 'state': {0: tensor([1., 2.])}}
+    Example:
+        >>> packed = {"step": 3, "state": {"$pairs": [[0, {"$array": "m"}]]}}
+        >>> unpack(packed, {"m": np.float32([1, 2])})
+        {'step': 3, 'state': {0: tensor([1., 2.])}}
     """
     if isinstance(packed, list):
         return [unpack(value, arrays) for value in packed]

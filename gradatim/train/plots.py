@@ -27,7 +27,8 @@ def can_plot() -> bool:
 def plot_curves(run: Run, history: History, validation: str = "validation") -> None:
     """`curves.png`: loss and each metric over the epochs.
 
-    validation: what those rows are called
+    Args:
+        validation: what those rows are called.
     """
     figure, save = _figure(run, "curves.png")
     names = [name for name in METRICS if name in history.last]
@@ -58,7 +59,8 @@ def plot_curves(run: Run, history: History, validation: str = "validation") -> N
 def plot_confusion(run: Run, targets: np.ndarray, answers: np.ndarray, classes: list[Any]) -> None:
     """`confusion.png`: how often each class (rows) was taken for each (columns).
 
-    targets, answers: class indices, (rows,)
+    Args:
+        targets, answers: class indices, (rows,).
     """
     figure, save = _figure(run, "confusion.png")
     counts = np.zeros((len(classes), len(classes)), dtype=int)

@@ -11,14 +11,15 @@ import numpy as np
 class Position:
     """Epochs and batches done, and what the epoch under way has added up so far.
 
-    epoch:         epochs finished
-    batch:         batches finished in the epoch under way
-    loss_sum:      sum over its batches of their losses
-    weighted_loss: sum over its batches of loss × rows
-    rows:          rows in its batches
-    metric_sums:   each metric's sums over its batches (where metrics are taken on training data)
-    seconds:       time it took so far
-    stopped:       a callback ended training early
+    Attributes:
+        epoch: epochs finished.
+        batch: batches finished in the epoch under way.
+        loss_sum: sum over its batches of their losses.
+        weighted_loss: sum over its batches of loss × rows.
+        rows: rows in its batches.
+        metric_sums: each metric's sums over its batches (where metrics are taken on training data).
+        seconds: time it took so far.
+        stopped: a callback ended training early.
     """
 
     epoch: int = 0

@@ -29,9 +29,10 @@ class Predictor(Module):
     - an array of pictures, uint8 (n, height, width) or (n, height × width), 0 to 255,
     - any other array or tensor: inputs as the network takes them, used as they are.
 
-    network:       the Module that was trained
-    preprocessing: what training learned about the columns, or None
-    answers:       "logits", "one_hot" or "values"; None where nobody said (`predict` gives outputs)
+    Args:
+        network: the Module that was trained.
+        preprocessing: what training learned about the columns, or None.
+        answers: "logits", "one_hot" or "values"; None where nobody said (`predict` gives outputs).
     """
 
     def __init__(

@@ -23,19 +23,21 @@ Part = tuple[np.ndarray, np.ndarray]
 class Problem:
     """Inputs and targets in parts, and the defaults that suit them.
 
-    name, title:   for the run's folder, and for people
-    train:         float32 inputs (rows, inputs); targets: int64 class indices (rows,), or float32
-                   values (rows, outputs)
-    validation:    looked at after each epoch, to choose the best; None where there are too few rows
-    test:          looked at once, at the end; None where none was set apart
-    preprocessing: how raw data becomes inputs, stored with the model
-    classes:       names in the order of the outputs; None for regression
-    targets:       names of the columns learned
-    scale:         what one unit of each output is in the data (regression)
-    rows:          what a row is called
-    validation_use: what the validation rows are, to a person
-    defaults:      for what the recipe leaves open
-    notes:         what was done to the data that a person should know
+    Attributes:
+        name, title: for the run's folder, and for people.
+        train: float32 inputs (rows, inputs); targets: int64 class indices (rows,), or float32
+            values (rows, outputs).
+        validation: looked at after each epoch, to choose the best; None where there are too few
+            rows.
+        test: looked at once, at the end; None where none was set apart.
+        preprocessing: how raw data becomes inputs, stored with the model.
+        classes: names in the order of the outputs; None for regression.
+        targets: names of the columns learned.
+        scale: what one unit of each output is in the data (regression).
+        rows: what a row is called.
+        validation_use: what the validation rows are, to a person.
+        defaults: for what the recipe leaves open.
+        notes: what was done to the data that a person should know.
     """
 
     name: str
@@ -138,11 +140,12 @@ def _pixels(images: np.ndarray) -> np.ndarray:
 def validation_size(rows: int) -> int:
     """How many of the rows to train on choose the best epoch instead.
 
-    A tenth. Of a small table a hundred, for a steadier choice, but never more than a fifth; and none
-    where that is less than ten.
+    A tenth. Of a small table a hundred, for a steadier choice, but never more than a fifth; and
+    none where that is less than ten.
 
-    >>> [validation_size(rows) for rows in (40, 120, 350, 900, 50_000)]
-    [0, 24, 70, 100, 5000]
+    Example:
+        >>> [validation_size(rows) for rows in (40, 120, 350, 900, 50_000)]
+        [0, 24, 70, 100, 5000]
     """
     size = round(min(max(rows / 10, 100), rows / 5))
     return size if size >= 10 else 0

@@ -122,8 +122,9 @@ def make_progress(wanted: bool | Progress) -> Progress:
 def clock(seconds: float) -> str:
     """A duration for a person.
 
-    >>> clock(0.031), clock(2.94), clock(93), clock(3725)
-    ('0.03 s', '2.9 s', '1 min 33 s', '1 h 2 min')
+    Example:
+        >>> clock(0.031), clock(2.94), clock(93), clock(3725)
+        ('0.03 s', '2.9 s', '1 min 33 s', '1 h 2 min')
     """
     if seconds < 0.995:
         return f"{seconds:.2f} s"

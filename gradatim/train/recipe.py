@@ -38,13 +38,14 @@ LOSSES = tuple(dict.fromkeys(CLASSIFICATION_LOSSES + REGRESSION_LOSSES))
 class Recipe:
     """What to train on what, and how. None means: as suits the data (`complete` decides).
 
-    data:          path of a table, or None for the bundled MNIST
-    checksum:      SHA-256 of that file, so that a run is not continued on other data
-    target, drop:  the column to learn (several with commas between), and columns to leave out
-    task:          "classification" or "regression"; None decides by the target
-    test_size:     share of the rows kept for the final test (or their number)
-    hidden:        sizes of the hidden layers
-    patience:      stop after so many epochs without a better validation loss; 0 never stops early
+    Attributes:
+        data: path of a table, or None for the bundled MNIST.
+        checksum: SHA-256 of that file, so that a run is not continued on other data.
+        target, drop: the column to learn (several with commas between), and columns to leave out.
+        task: "classification" or "regression"; None decides by the target.
+        test_size: share of the rows kept for the final test (or their number).
+        hidden: sizes of the hidden layers.
+        patience: stop after so many epochs without a better validation loss; 0 never stops early.
     """
 
     data: str | None = None

@@ -37,8 +37,9 @@ from gradatim.train.files import (
 class Run:
     """The files of one run.
 
-    path:   the directory
-    config: what `config.json` says
+    Args:
+        path: the directory.
+        config: what `config.json` says.
     """
 
     def __init__(self, path: Path, config: dict[str, Any]) -> None:

@@ -31,11 +31,12 @@ def save_model(model: Module, path: str | os.PathLike) -> None:
     Networks made of `Sequential` and this package's layers are stored with their architecture. Of
     a class of yours only the numbers are stored, and `load` needs an object of that class.
 
-    >>> import tempfile, gradatim as gd
-    >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
-    >>> save_model(gd.nn.Sequential(gd.nn.Linear(2, 3), gd.nn.ReLU()), path)
-    >>> load(path)(gd.zeros(5, 2)).shape
-    Size([5, 3])
+    Example:
+        >>> import tempfile, gradatim as gd
+        >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
+        >>> save_model(gd.nn.Sequential(gd.nn.Linear(2, 3), gd.nn.ReLU()), path)
+        >>> load(path)(gd.zeros(5, 2)).shape
+        Size([5, 3])
     """
     write_tensors(Path(path), "model", model_arrays(model), model_about(model))
 
@@ -43,11 +44,13 @@ def save_model(model: Module, path: str | os.PathLike) -> None:
 def load(path: str | os.PathLike, model: Module | None = None) -> Predictor:
     """A model from a run's directory (its best) or from a file of `save_model`.
 
-    model: an object of your own class, where the file does not know how to build the network; its
-           parameters are overwritten
+    Args:
+        model: an object of your own class, where the file does not know how to build the network;
+            its parameters are overwritten.
 
-    Raises `CheckpointError` when the file is missing, damaged, foreign, or newer than this version,
-    or when names, shapes or dtypes differ from the model's.
+    Raises:
+        CheckpointError: the file is missing, damaged, foreign, or newer than this version; names,
+            shapes or dtypes differ from the model's.
     """
     file = Path(path)
     if file.is_dir():

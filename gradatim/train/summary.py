@@ -24,9 +24,10 @@ class Row:
 class Summary:
     """What `summary` found.
 
-    rows:       the layers in the order in which they ran
-    parameters: numbers in all parameters; `trainable` of them have requires_grad
-    bytes:      memory of the parameters
+    Attributes:
+        rows: the layers in the order in which they ran.
+        parameters: numbers in all parameters; `trainable` of them have requires_grad.
+        bytes: memory of the parameters.
     """
 
     rows: list[Row]
@@ -38,15 +39,17 @@ class Summary:
 def summary(model: Module, x: Any = None, show: bool = True) -> Summary:
     """Print the layers of a model with their output shapes and parameters, and return the totals.
 
-    x:    an input, or a batch of them; None leaves the shapes out. The model runs on it once, in
-          evaluation mode, without gradients
-    show: False only returns
+    Args:
+        x: an input, or a batch of them; None leaves the shapes out. The model runs on it once, in
+            evaluation mode, without gradients.
+        show: False only returns.
 
-    >>> import gradatim as gd
-    >>> model = gd.nn.Sequential(gd.nn.Linear(4, 3), gd.nn.ReLU())
-    >>> totals = summary(model, gd.zeros(2, 4), show=False)
-    >>> totals.parameters, totals.rows[0].output
-    (15, (2, 3))
+    Example:
+        >>> import gradatim as gd
+        >>> model = gd.nn.Sequential(gd.nn.Linear(4, 3), gd.nn.ReLU())
+        >>> totals = summary(model, gd.zeros(2, 4), show=False)
+        >>> totals.parameters, totals.rows[0].output
+        (15, (2, 3))
     """
     leaves = [(path, layer) for path, layer in model.named_modules() if not list(layer.children())]
     shapes = {} if x is None else _run(model, x, leaves)

@@ -54,28 +54,32 @@ SAVE_WITHIN_EPOCH = 30.0
 class Trainer:
     """Fits `model` to data: the loop, with validation, metrics, checkpoints and a progress bar.
 
-    model:     any Module; the batch's inputs go in, its outputs go to the loss
-    loss:      "mse", "cross_entropy", ... or a function of outputs and targets
-    optimizer: over the model's parameters
-    metrics:   "accuracy", "mae", "rmse", "r2", or Metric objects; taken on the validation data, or
-               on the training batches where there is none
-    callbacks: Callback objects
-    scheduler: a learning-rate scheduler; stepped after each epoch (OneCycleLR: after each batch)
-    monitor:   what the best model is chosen by, a key of the epoch's record; by default the first
-               metric, else the validation loss, else the loss
-    run_dir:   where to leave a run; None leaves nothing
-    seed:      calls `manual_seed` when fitting begins
-    engine:    which engine runs the steps, by name
-    progress:  False for no output
+    Args:
+        model: any Module; the batch's inputs go in, its outputs go to the loss.
+        loss: "mse", "cross_entropy", ... or a function of outputs and targets.
+        optimizer: over the model's parameters.
+        metrics: "accuracy", "mae", "rmse", "r2", or Metric objects; taken on the validation data,
+            or on the training batches where there is none.
+        callbacks: Callback objects.
+        scheduler: a learning-rate scheduler; stepped after each epoch (OneCycleLR: after each
+            batch).
+        monitor: what the best model is chosen by, a key of the epoch's record; by default the first
+            metric, else the validation loss, else the loss.
+        run_dir: where to leave a run; None leaves nothing.
+        seed: calls `manual_seed` when fitting begins.
+        engine: which engine runs the steps, by name.
+        progress: False for no output.
 
-    >>> import gradatim as gd
-    >>> _ = gd.manual_seed(0)
-    >>> x = gd.rand(200, 2)
-    >>> model = gd.nn.Linear(2, 1)
-    >>> trainer = Trainer(model, "mse", gd.optim.SGD(model.parameters(), lr=0.5), progress=False)
-    >>> history = trainer.fit((x, x.sum(1, keepdim=True)), epochs=20, batch_size=20)
-    >>> history.last["loss"] < 1e-3
-    True
+    Example:
+        >>> import gradatim as gd
+        >>> _ = gd.manual_seed(0)
+        >>> x = gd.rand(200, 2)
+        >>> model = gd.nn.Linear(2, 1)
+        >>> optimizer = gd.optim.SGD(model.parameters(), lr=0.5)
+        >>> trainer = Trainer(model, "mse", optimizer, progress=False)
+        >>> history = trainer.fit((x, x.sum(1, keepdim=True)), epochs=20, batch_size=20)
+        >>> history.last["loss"] < 1e-3
+        True
     """
 
     def __init__(
@@ -118,12 +122,20 @@ class Trainer:
     ) -> History:
         """Train, and give the history of the epochs.
 
-        train, validation: `(inputs, targets)` arrays or tensors, a Dataset, or a DataLoader (which
-                           has its own batch size and shuffling)
-        resume:            continue the run in `run_dir`, with the same bits as if never interrupted
+        Args:
+            train, validation: `(inputs, targets)` arrays or tensors, a Dataset, or a DataLoader
+                (which has its own batch size and shuffling).
+            epochs: how many in all, also those before an interruption.
+            batch_size: rows in a step; more than there are gives one batch.
+            shuffle: a new order each epoch.
+            resume: continue the run in `run_dir`, with the same bits as if never interrupted.
 
-        Raises `NonFiniteError` when the loss becomes NaN or infinite, and `TrainingInterrupted` (a
-        KeyboardInterrupt) after Ctrl-C, when the batch is done and the state saved.
+        Raises:
+            NonFiniteError: the loss became NaN or infinite; the message says where and which weight
+                had grown, and the model has its last good weights again.
+            TrainingInterrupted: after Ctrl-C (it is a KeyboardInterrupt), when the batch is done
+                and the state saved.
+            CheckpointError: `run_dir` cannot be used or continued.
         """
         check_at_least_one("epochs", epochs)
         if self.engine is not None:

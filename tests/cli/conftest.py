@@ -46,7 +46,7 @@ def refused(gradatim):
 
 @pytest.fixture
 def table(tmp_path):
-    """150 rows of flowers that a straight line separates: `table("name.csv")` writes and names it."""
+    """Writes 150 rows of flowers that a straight line separates, and gives the file's name."""
     import numpy as np
 
     generator = np.random.default_rng(0)

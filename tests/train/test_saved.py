@@ -123,5 +123,5 @@ def test_probabilities_of_logits_and_of_one_hot_estimates():
 
 
 def test_a_layer_that_this_version_does_not_know():
-    with pytest.raises(gd.CheckpointError, match="describes a layer 'os.system'"):
+    with pytest.raises(gd.CheckpointError, match=r"describes a layer 'os\.system'"):
         build({"layer": "os.system", "command": "true"})

@@ -237,13 +237,13 @@ def test_durations_for_people():
 
 @pytest.mark.parametrize("epochs", [0, -1, 2.5])
 def test_no_epochs(line, epochs):
-    with pytest.raises(gd.ArgumentError, match="epochs is .*: it has to be a whole number, at least"):
+    with pytest.raises(gd.ArgumentError, match=r"epochs is .*: it has to be a whole number"):
         make().fit(line, epochs=epochs)
 
 
 @pytest.mark.parametrize("batch_size", [0, -5])
 def test_no_batch(line, batch_size):
-    with pytest.raises(gd.ArgumentError, match="batch_size is .*at least 1"):
+    with pytest.raises(gd.ArgumentError, match=r"batch_size is .*at least 1"):
         make().fit(line, batch_size=batch_size)
 
 
@@ -269,8 +269,8 @@ def test_a_diverging_loss_names_epoch_batch_and_largest_weight(line):
     with pytest.raises(gd.NonFiniteError) as caught:
         trainer.fit(line, epochs=50, batch_size=20, shuffle=False)
     assert re.fullmatch(
-        r"the loss became (inf|nan) in epoch \d+, batch [12] of 2: the largest weight before it was "
-        r"[\d.]+e\+\d+ in (weight|bias); try a learning rate below 1e\+06, or look for extreme "
+        r"the loss became (inf|nan) in epoch \d+, batch [12] of 2: the largest weight before it "
+        r"was [\d.]+e\+\d+ in (weight|bias); try a learning rate below 1e\+06, or look for extreme "
         r"values in the data; the model has its weights after epoch \d+ again",
         str(caught.value),
     )
@@ -298,7 +298,7 @@ def test_weights_that_break_in_the_last_batch_are_noticed_before_they_are_saved(
         model, "l1", optim.SGD(model.parameters(), lr=1e38), run_dir=tmp_path / "r", progress=False
     )
     x = np.full((1, 1), 100, np.float32)
-    with pytest.raises(gd.NonFiniteError, match=r"weight became NaN or infinite in epoch 1, batch 1"):
+    with pytest.raises(gd.NonFiniteError, match=r"weight became NaN or infinite in epoch 1"):
         trainer.fit((x, x), epochs=1, batch_size=1)
     assert model.weight.item() == pytest.approx(1e19)
     assert not (tmp_path / "r" / "model.safetensors").exists()

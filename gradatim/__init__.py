@@ -9,6 +9,7 @@ Example:
 from __future__ import annotations
 
 import importlib
+from math import e, inf, nan, pi
 from typing import Any
 
 from gradatim import autograd, ops, random
@@ -77,9 +78,6 @@ __version__ = "0.1.0"
 
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
-inf, nan, pi, e = (
-    __import__("math").inf, __import__("math").nan, __import__("math").pi, __import__("math").e
-)  # fmt: skip
 newaxis = None
 dtype = DType
 

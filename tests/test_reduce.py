@@ -33,7 +33,8 @@ def test_dimensions_disappear_or_stay_with_size_1():
     assert x.sum(-1).shape == (2, 3)
     assert x.sum((0, -1)).shape == (3,)
     assert x.sum((0, -1), keepdim=True).shape == (1, 3, 1)
-    assert x.sum(()).shape == ()  # no dimension named means all
+    assert x.sum(()).shape == ()  # no dimension named means all ...
+    assert gd.tensor([0, 2]).any(()).tolist() == [False, True]  # ... but for any and all none
 
 
 def test_numpys_names_for_the_arguments():
@@ -195,7 +196,7 @@ def test_who_gets_the_gradient_of_equal_elements():
 
 def test_variance_and_what_is_taken_off_the_count():
     x = gd.tensor([1.0, 2.0, 3.0, 6.0], dtype=gd.float64)  # mean 3, squares 4 + 1 + 0 + 9
-    assert x.var().item() == 14 / 3
+    assert x.var().item() == x.var(True).item() == 14 / 3
     assert x.var(False).item() == x.var(unbiased=False).item() == x.var(correction=0).item() == 3.5
     assert x.var(correction=2).item() == 7
     assert x.std(correction=0).item() == 3.5**0.5
@@ -212,11 +213,13 @@ def test_variance_far_from_zero_keeps_its_digits():
 def test_too_few_elements_warn_and_give_nan():
     with pytest.warns(UserWarning, match="degrees of freedom is <= 0"):
         assert math.isnan(gd.ones(1).var().item())
+        assert gd.tensor([1.0, 2.0]).var(correction=3).item() == inf
 
 
 def test_the_gradient_of_a_deviation_of_equals_is_0():
     assert grad(lambda x: x.std(), [2.0, 2.0]) == [0, 0]
     assert grad(lambda x: x.norm(), [0.0, 0.0]) == [0, 0]
+    assert grad(lambda x: x.norm(3), [0.0, 0.0]) == [0, 0]
     assert grad(lambda x: x.norm(0.5), [0.0, 4.0])[0] == 0
 
 
@@ -226,6 +229,9 @@ def test_covariance_of_rows():
     np.testing.assert_allclose(x.corrcoef(), [[1, -1], [-1, 1]], atol=1e-6)  # float32
     weighted = x.cov(fweights=gd.tensor([1, 0, 1]))
     assert weighted.tolist() == [[2, -2], [-2, 2]]
+    rows, counts, weights = np.array([[1.0, 2.0, 4.0], [3.0, 0.0, 1.0]]), [1, 3, 2], [0.5, 2, 1]
+    ours = gd.tensor(rows).cov(fweights=gd.tensor(counts), aweights=gd.tensor(weights).double())
+    np.testing.assert_allclose(ours, np.cov(rows, fweights=counts, aweights=weights), rtol=1e-12)
 
 
 # --- norms ----------------------------------------------------------------------------------------

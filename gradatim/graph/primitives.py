@@ -118,7 +118,13 @@ _constants: dict[tuple[float, DType, str], Node] = {}
 
 
 def constant(number: bool | int | float, dtype: DType, device: str = "cpu") -> Node:
-    """A 0-d number, params `(number,)`."""
+    """A 0-d number, params `(number,)`: of the dtype's own kind, so that keys print the same."""
+    if dtype.is_floating_point:
+        number = float(number)
+    elif dtype.is_integer:
+        number = int(number)
+    else:
+        number = bool(number)
     if number in SPECIAL_CONSTANTS and not (number == 0 and math.copysign(1.0, number) < 0):
         key = (number, dtype, device)
         found = _constants.get(key)

@@ -36,7 +36,7 @@ def save_model(model: Module, path: str | os.PathLike) -> None:
         >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
         >>> save_model(gd.nn.Sequential(gd.nn.Linear(2, 3), gd.nn.ReLU()), path)
         >>> load(path)(gd.zeros(5, 2)).shape
-        Size([5, 3])
+        torch.Size([5, 3])
     """
     write_tensors(Path(path), "model", model_arrays(model), model_about(model))
 

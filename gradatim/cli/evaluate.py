@@ -45,7 +45,7 @@ def _data(model: Predictor, path: str | None) -> tuple[np.ndarray, np.ndarray, s
         table = read_table(path)
         inputs, targets = model.preprocessing.transform(table, source=path, notes=notes)
         for note in notes:
-            print(f"Note: {note}")
+            print(f"Note      {note}")
         return inputs, targets, path
     if model.preprocessing.image != (28, 28):
         raise ArgumentError(

@@ -65,7 +65,7 @@ def _predict_table(model: Predictor, path: str, output: str | None) -> None:
         frame.write_csv(temporary)
     for note in notes:
         print(f"Note      {note}")
-    _preview(frame)
+    _preview(model, frame)
     print(f"Wrote {frame.height:,} predictions to {output}.")
 
 
@@ -110,17 +110,23 @@ def _stem(path: str) -> str:
     return Path(path).name.split(".")[0]
 
 
-def _preview(frame: Any) -> None:
+def _preview(model: Predictor, frame: Any) -> None:
+    """The first predictions, of classes with the probability of the one predicted."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
+    names = model.preprocessing.targets
     table = Table(box=SIMPLE_HEAD)
-    shown = frame.columns[:8]
-    for name in shown:
-        table.add_column(name, justify="left" if name == shown[0] else "right", no_wrap=True)
-    for row in frame.head(PREVIEW_ROWS).select(shown).rows():
-        table.add_row(*[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row])
+    table.add_column("row", justify="right")
+    for name in [*names, "probability"] if model.classes else names:
+        table.add_column(name, justify="left" if model.classes else "right")
+    for number, row in enumerate(frame.head(PREVIEW_ROWS).rows(), start=1):
+        if model.classes:
+            cells = [str(row[0]), f"{max(row[1:]):.1%}"]
+        else:
+            cells = [f"{value:.6g}" for value in row]
+        table.add_row(str(number), *cells)
     if frame.height > PREVIEW_ROWS:
         table.add_row("…")
     Console(highlight=False).print(table)

@@ -18,8 +18,6 @@ import tempfile
 import time
 from pathlib import Path
 
-PROGRAM = "from gradatim.cli import main; raise SystemExit(main())"
-
 
 def main() -> int:
     arguments = read_arguments()
@@ -56,7 +54,7 @@ def read_arguments() -> argparse.Namespace:
 
 
 def gradatim(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", PROGRAM, *arguments]
+    command = [sys.executable, "-m", "gradatim", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

@@ -746,6 +746,13 @@ def wrap(node: Node) -> Tensor:
     return new
 
 
+def named(node: Node, name: str) -> Tensor:
+    """A result that remembers the public operation's name."""
+    result = wrap(node)
+    result._op = name
+    return result
+
+
 def from_array(array: Array, dtype: DType | None = None) -> Tensor:
     """A tensor with an array as its (unshared) content."""
     array = np.ascontiguousarray(array).reshape(array.shape)
@@ -803,4 +810,4 @@ def not_a_tensor(value: Any, where: str) -> NoReturn:
     )
 
 
-__all__ = ["CPU", "ArgumentError", "Device", "Size", "Tensor", "from_array", "method", "op", "wrap"]
+__all__ = ["CPU", "Device", "Size", "Tensor", "from_array", "method", "named", "op", "wrap"]

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 import gradatim as gd
-from gradatim.random import arithmetic as random_arithmetic
 from gradatim.graph.errors import ArgumentError, CheckpointError, DeviceError, Error
 from gradatim.ops._drawing import memory_order
 from gradatim.ops.draws import dropout_mask
 from gradatim.random import DEFAULT_SEED, Generator
+from gradatim.random import arithmetic as random_arithmetic
 from gradatim.random.arithmetic import fused_multiply_add, libm
 from gradatim.random.integers import exchanged
 from gradatim.random.streams import MT19937, Philox, philox

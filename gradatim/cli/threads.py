@@ -29,5 +29,4 @@ def use_threads(count: int | None) -> None:
     if all(os.environ.get(name) == str(count) for name in VARIABLES):
         return
     environment = os.environ | dict.fromkeys(VARIABLES, str(count))
-    program = "from gradatim.cli import main; raise SystemExit(main())"
-    os.execve(sys.executable, [sys.executable, "-c", program, *sys.argv[1:]], environment)
+    os.execve(sys.executable, [sys.executable, "-m", "gradatim", *sys.argv[1:]], environment)

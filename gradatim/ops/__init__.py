@@ -11,10 +11,11 @@ from typing import Any
 
 # In this order; `inplace` is last, because it makes the in-place variants of what is there by then.
 _MODULES = (
-    "creation", "elementwise", "movement", "casting", "joining", "reduce", "extremes", "moments",
-    "norms", "cumulative", "linear", "products", "einsum", "indexing", "gathering", "scattering",
-    "counting", "diagonals", "searching", "sorting", "quantiles", "activations", "losses",
-    "classification", "draws", "draws_in_place", "inplace",
+    "creation", "elementwise", "arithmetic", "comparison", "selection", "operators", "movement",
+    "casting", "joining", "reduce", "extremes", "moments", "norms", "cumulative", "linear",
+    "products", "einsum", "indexing", "gathering", "scattering", "counting", "diagonals",
+    "searching", "sorting", "quantiles", "activations", "losses", "classification", "draws",
+    "draws_in_place", "inplace",
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {}

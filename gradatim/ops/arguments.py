@@ -53,9 +53,9 @@ def wrap_dims(dim: Any, ndim: int) -> tuple[int, ...]:
 
 def shape_argument(sizes: tuple[Any, ...], *, allow_negative: bool = False) -> Shape:
     """A shape given as `f(2, 3)` or `f((2, 3))`."""
-    if len(sizes) == 1 and not isinstance(sizes[0], int) and isinstance(sizes[0], Sequence):
-        sizes = tuple(sizes[0])
-    elif len(sizes) == 1 and isinstance(sizes[0], np.ndarray) and sizes[0].ndim:
+    if (len(sizes) == 1 and not isinstance(sizes[0], int) and isinstance(sizes[0], Sequence)) or (
+        len(sizes) == 1 and isinstance(sizes[0], np.ndarray) and sizes[0].ndim
+    ):
         sizes = tuple(sizes[0])
     try:
         shape = tuple(operator.index(n) for n in sizes)

@@ -162,7 +162,7 @@ def _inferred(leaves: list[Any]) -> DType:
     for leaf in (
         leaves
         if kinds - {bool, int, float}
-        else (next((leaf for leaf in leaves if type(leaf) is kind)) for kind in kinds)
+        else (next(leaf for leaf in leaves if type(leaf) is kind) for kind in kinds)
     ):
         if isinstance(leaf, (np.ndarray, np.generic)):
             dtype = dtypes.from_numpy_dtype(leaf.dtype)

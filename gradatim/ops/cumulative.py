@@ -17,10 +17,10 @@ from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
 from gradatim.graph.node import Node
 from gradatim.ops._aliases import numpy_names
 from gradatim.ops.arguments import as_tensor_operand, number_node, wrap_dim
-from gradatim.ops.elementwise import logaddexp, named
+from gradatim.ops.arithmetic import logaddexp
 from gradatim.ops.extremes import take_along
 from gradatim.ops.results import result_type
-from gradatim.tensor import Tensor, method, wrap
+from gradatim.tensor import Tensor, method, named, wrap
 
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "diff", "logcumsumexp"]
 

@@ -15,8 +15,7 @@ from gradatim.graph.dtypes import as_dtype, int64
 from gradatim.graph.errors import ShapeError
 from gradatim.graph.node import Node
 from gradatim.ops.arguments import number_node, wrap_dim
-from gradatim.ops.elementwise import named
-from gradatim.tensor import Device, Tensor, from_array, method
+from gradatim.tensor import Device, Tensor, from_array, method, named
 
 
 def _two_dims(dim1: int, dim2: int, ndim: int) -> tuple[int, int]:

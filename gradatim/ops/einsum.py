@@ -17,8 +17,7 @@ from gradatim.graph.dtypes import bool_, int64
 from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
 from gradatim.graph.node import Node, Shape
 from gradatim.ops.arguments import as_tensor_operand, result_dtype
-from gradatim.ops.elementwise import named
-from gradatim.tensor import Tensor
+from gradatim.tensor import Tensor, named
 
 __all__ = ["einsum"]
 

@@ -16,10 +16,10 @@ from gradatim.graph.gradients import along_axis
 from gradatim.graph.node import Node, Shape
 from gradatim.ops._aliases import numpy_names
 from gradatim.ops.arguments import as_tensor_operand, wrap_dim, wrap_dims
-from gradatim.ops.elementwise import maximum, minimum, named
+from gradatim.ops.arithmetic import maximum, minimum
 from gradatim.ops.reduce import keep, kept_shape
 from gradatim.ops.results import result_type
-from gradatim.tensor import Tensor, method, wrap
+from gradatim.tensor import Tensor, method, named, wrap
 
 __all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
 

@@ -23,8 +23,7 @@ from gradatim.ops._places import (
     to_front,
 )
 from gradatim.ops.arguments import wrap_dim
-from gradatim.ops.elementwise import named
-from gradatim.tensor import Tensor, method, wrap
+from gradatim.tensor import Tensor, method, named, wrap
 
 
 @method()

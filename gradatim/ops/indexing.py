@@ -34,8 +34,7 @@ from gradatim.ops._places import (
     place_node,
 )
 from gradatim.ops.arguments import wrap_dim
-from gradatim.ops.elementwise import named
-from gradatim.tensor import Tensor, from_array, method
+from gradatim.tensor import Tensor, from_array, method, named
 from gradatim.views import has_slice
 
 # --- views of one dimension ----------------------------------------------------------------------

@@ -65,18 +65,23 @@ def in_place(function: Callable[..., Any]) -> Callable[..., Tensor]:
     return write
 
 
-IN_PLACE = """
-abs absolute neg negative sign sgn exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal
-sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh arcsin arccos arctan arcsinh arccosh
-arctanh sigmoid erf erfc erfinv lgamma digamma floor ceil trunc fix round frac logit sinc deg2rad
-rad2deg relu nan_to_num add sub subtract mul multiply div divide true_divide floor_divide remainder
-fmod pow float_power atan2 arctan2 copysign nextafter hypot xlogy lerp addcmul addcdiv bitwise_and
-bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift logical_and logical_or
-logical_xor logical_not eq ne lt le gt ge not_equal less less_equal greater greater_equal clamp clip
-clamp_min clamp_max masked_fill heaviside cumsum cumprod tril triu index_add index_fill index_copy
-index_put masked_scatter scatter scatter_add scatter_reduce addmm addmv addbmm baddbmm addr renorm
-index_reduce leaky_relu elu selu celu
-""".split()
+IN_PLACE = (
+    "abs", "absolute", "neg", "negative", "sign", "sgn", "exp", "exp2", "expm1", "log", "log2",
+    "log10", "log1p", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos", "tan", "asin",
+    "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "arcsin", "arccos",
+    "arctan", "arcsinh", "arccosh", "arctanh", "sigmoid", "erf", "erfc", "erfinv", "lgamma",
+    "digamma", "floor", "ceil", "trunc", "fix", "round", "frac", "logit", "sinc", "deg2rad",
+    "rad2deg", "relu", "nan_to_num", "add", "sub", "subtract", "mul", "multiply", "div",
+    "divide", "true_divide", "floor_divide", "remainder", "fmod", "pow", "float_power", "atan2",
+    "arctan2", "copysign", "nextafter", "hypot", "xlogy", "lerp", "addcmul", "addcdiv",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift",
+    "bitwise_right_shift", "logical_and", "logical_or", "logical_xor", "logical_not", "eq",
+    "ne", "lt", "le", "gt", "ge", "not_equal", "less", "less_equal", "greater", "greater_equal",
+    "clamp", "clip", "clamp_min", "clamp_max", "masked_fill", "heaviside", "cumsum", "cumprod",
+    "tril", "triu", "index_add", "index_fill", "index_copy", "index_put", "masked_scatter",
+    "scatter", "scatter_add", "scatter_reduce", "addmm", "addmv", "addbmm", "baddbmm", "addr",
+    "renorm", "index_reduce", "leaky_relu", "elu", "selu", "celu",
+)  # fmt: skip
 
 
 def install() -> None:

@@ -16,8 +16,7 @@ from gradatim.graph.dtypes import bool_
 from gradatim.graph.errors import DTypeError, ShapeError
 from gradatim.graph.node import Node, Shape
 from gradatim.ops.arguments import as_number, as_tensor_operand, number_node
-from gradatim.ops.elementwise import named
-from gradatim.tensor import Tensor, method
+from gradatim.tensor import Tensor, method, named
 
 __all__ = [
     "addbmm",

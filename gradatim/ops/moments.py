@@ -14,9 +14,8 @@ from gradatim.graph.errors import ArgumentTypeError, DTypeError, ShapeError
 from gradatim.graph.node import Node, Shape
 from gradatim.ops._aliases import numpy_names
 from gradatim.ops.arguments import as_tensor_operand, number_node, wrap_dims
-from gradatim.ops.elementwise import named
 from gradatim.ops.reduce import count_along, keep, widened
-from gradatim.tensor import Tensor, method
+from gradatim.tensor import Tensor, method, named
 
 __all__ = ["corrcoef", "cov", "std", "std_mean", "var", "var_mean"]
 

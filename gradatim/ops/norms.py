@@ -24,10 +24,9 @@ from gradatim.ops.arguments import (
     wrap_dim,
     wrap_dims,
 )
-from gradatim.ops.elementwise import named
 from gradatim.ops.moments import safe_sqrt
 from gradatim.ops.reduce import keep, widened
-from gradatim.tensor import Tensor, from_array, method
+from gradatim.tensor import Tensor, from_array, method, named
 
 __all__ = ["cdist", "dist", "linalg_vector_norm", "norm", "pdist", "renorm"]
 

@@ -12,9 +12,8 @@ from gradatim.graph.dtypes import int64
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gradatim.graph.node import Shape
 from gradatim.ops.arguments import operands, wrap_dim
-from gradatim.ops.elementwise import named
 from gradatim.ops.linear import matmul, mm, read_pair
-from gradatim.tensor import Tensor, method, op
+from gradatim.tensor import Tensor, method, named, op
 
 __all__ = [
     "chain_matmul",

@@ -17,13 +17,12 @@ from gradatim.graph.node import Node
 from gradatim.ops._aliases import numpy_names
 from gradatim.ops._places import known_values
 from gradatim.ops.arguments import as_tensor_operand, is_number, number_node, wrap_dim
-from gradatim.ops.elementwise import named
 from gradatim.ops.extremes import take_along
 from gradatim.ops.reduce import kept_shape
 from gradatim.ops.results import result_type
 from gradatim.ops.sorting import _first, _need_elements
 from gradatim.realize import state
-from gradatim.tensor import Tensor, method, wrap
+from gradatim.tensor import Tensor, method, named, wrap
 
 
 def _line(x: Node) -> Node:

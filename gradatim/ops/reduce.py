@@ -23,8 +23,7 @@ from gradatim.ops.arguments import (
     wrap_dim,
     wrap_dims,
 )
-from gradatim.ops.elementwise import named
-from gradatim.tensor import Tensor, method, wrap
+from gradatim.tensor import Tensor, method, named, wrap
 
 __all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "sum"]
 

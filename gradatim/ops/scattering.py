@@ -30,9 +30,8 @@ from gradatim.ops._places import (
 )
 from gradatim.ops._scatter_reductions import REDUCTIONS
 from gradatim.ops.arguments import as_number, is_number, number_node, wrap_dim
-from gradatim.ops.elementwise import named
 from gradatim.ops.inplace import in_place
-from gradatim.tensor import Tensor, method
+from gradatim.tensor import Tensor, method, named
 
 # --- at one place of `dim` for each element of the index -----------------------------------------
 

@@ -13,9 +13,8 @@ from gradatim.graph.errors import DTypeError, IndexOutOfRange, ShapeError
 from gradatim.graph.node import Node
 from gradatim.ops._aliases import numpy_names
 from gradatim.ops.arguments import as_tensor_operand, wrap_dim
-from gradatim.ops.elementwise import named
 from gradatim.ops.results import result_type
-from gradatim.tensor import Tensor, method, wrap
+from gradatim.tensor import Tensor, method, named, wrap
 
 
 def _sorted(x: Node, axis: int, descending: bool) -> tuple[Node, Node]:

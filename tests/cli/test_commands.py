@@ -104,9 +104,8 @@ def test_a_finished_run_can_get_more_epochs(gradatim, run, table):
 
 
 def start(folder, *arguments):
-    program = "from gradatim.cli import main; raise SystemExit(main())"
     return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
+        [sys.executable, "-m", "gradatim", *arguments],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(Path(gd.__file__).resolve().parents[1])},
         stdout=subprocess.PIPE,

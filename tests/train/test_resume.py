@@ -117,13 +117,18 @@ def test_interrupted_again_and_again(tmp_path, data):
 
 
 def test_early_stopping_counts_on(tmp_path, data):
-    whole = make(tmp_path / "whole", scheduler="plateau", patience=1)
-    with_patience = fit(whole, data)
+    """With weights that never move: best after epoch 1, and out of patience after epoch 4."""
+
+    def still(*callbacks):
+        trainer = make(tmp_path / "run", callbacks, patience=3)
+        trainer.optimizer = optim.SGD(trainer.model.parameters(), lr=0.0)
+        trainer.scheduler = None
+        return trainer
+
     with pytest.raises(TrainingInterrupted):
-        fit(make(tmp_path / "parts", [InterruptAt(2, 2)], "plateau", patience=1), data)
-    continued = fit(make(tmp_path / "parts", (), "plateau", patience=1), data, resume=True)
-    assert len(continued) == len(with_patience)
-    assert continued.best_epoch == with_patience.best_epoch
+        fit(still(InterruptAt(4, 2)), data)
+    history = fit(still(), data, resume=True)
+    assert (len(history), history.best_epoch) == (4, 1)
 
 
 def test_a_loaders_own_generator_is_restored(tmp_path, data):

@@ -113,6 +113,8 @@ def test_evaluation_does_not_depend_on_the_batches_and_draws_nothing(line):
     state = gd.get_rng_state().tolist()
     values = trainer.evaluate((x, y))
     assert gd.get_rng_state().tolist() == state
+    errors = trainer.model(gd.tensor(x)).detach().numpy() - y
+    assert values["loss"] == pytest.approx(np.mean(errors**2), rel=1e-5)
     assert values["rmse"] == pytest.approx(trainer.evaluate(line)["rmse"], rel=1e-6)
     assert trainer.predict(x).shape == (2400, 1)
 
@@ -319,8 +321,10 @@ def test_the_last_good_checkpoint_is_kept(line, tmp_path):
                     group["lr"] = 1e30
 
     trainer = make(callbacks=[Explode()], run_dir=tmp_path / "run")
-    with pytest.raises(gd.NonFiniteError, match=r"epoch 3, .* checkpoint after epoch 2 is kept in"):
+    with pytest.raises(gd.NonFiniteError, match=r"epoch 3, .* checkpoint after epoch 2") as caught:
         trainer.fit(line, epochs=5, batch_size=10)
+    # The search for the weight that grew took the steps that the callback had made so large.
+    assert re.search(r"largest weight before it was \d\.\d+e\+\d\d in", str(caught.value))
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(text)["epoch"] for text in lines] == [1, 2]
     again = make(run_dir=tmp_path / "run")

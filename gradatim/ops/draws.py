@@ -219,8 +219,8 @@ def randperm(
     source, kind = source_of(generator), dtypes.int64 if dtype is None else as_dtype(dtype)
     if n < 0:
         raise DistributionError(f"n must be non-negative, got {n}")
-    if kind.numpy in DIGITS:
-        most = 2 ** DIGITS[kind.numpy] + 1
+    if kind.name in DIGITS:
+        most = 2 ** DIGITS[kind.name] + 1
     elif (kind.is_integer and kind.is_signed) or kind is dtypes.uint8:
         most = dtypes.integer_range(kind)[1]
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError
@@ -13,13 +12,16 @@ from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
-DIGITS = {
-    np.dtype(np.float16): 11,
-    np.dtype(ml_dtypes.bfloat16): 8,
-    np.dtype(np.float32): 24,
-    np.dtype(np.float64): 53,
-}
+DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 """The bits of each floating dtype's mantissa: it holds every whole number up to 2**digits."""
+
+LARGEST = {
+    "float16": 65504.0,
+    "bfloat16": (2 - 2.0**-7) * 2.0**127,
+    "float32": (2 - 2.0**-23) * 2.0**127,
+    "float64": (2 - 2.0**-52) * 2.0**1023,
+}
+"""The largest finite number of each."""
 
 _WIDE_RANGE = 2**28  # from here on, a whole number takes a 64-bit word
 _LONG_PERMUTATION = (2**32 - 1) // 20  # from here on, each step of a shuffle does
@@ -54,7 +56,7 @@ class WholeNumbers:
             )
         _check_holds(dtype, low, "from")
         _check_holds(dtype, high - 1, "to - 1")
-        if dtype in DIGITS:
+        if dtype.name in DIGITS:
             low, high = _inside(low, high, dtype)
         return self._remainders(low, high - low, shape, dtype)
 
@@ -71,7 +73,7 @@ class WholeNumbers:
         """
         dtype = np.dtype(dtype)
         if low == -(2**63):
-            if dtype not in _FILLED_BY_64_BITS:
+            if dtype.name not in _FILLED_BY_64_BITS:
                 raise DTypeError(
                     f"random_ over all 64 bits takes int64, float64, float32 and bfloat16, "
                     f"got {dtype.name}"
@@ -82,11 +84,11 @@ class WholeNumbers:
             raise DTypeError(
                 f"random_ without an upper bound does not take {dtype.name}: give both"
             )
-        last = 2 ** DIGITS[dtype] if dtype in DIGITS else _range(dtype)[1]
+        last = 2 ** DIGITS[dtype.name] if dtype.name in DIGITS else _range(dtype)[1]
         if low is None:
             return self._remainders(0, last + 1, shape, dtype, wide=dtype.itemsize == 8)
         _check_holds(dtype, low, "from")
-        if dtype in DIGITS:
+        if dtype.name in DIGITS:
             low, _ = _inside(low, last + 1, dtype)
         if low > last:
             raise DistributionError(f"random_ expects 'from' to be at most {last}, got {low}")
@@ -101,7 +103,7 @@ class WholeNumbers:
             numbers = self.words64(count) % np.uint64(span)
         else:
             numbers = self.words(count) % np.uint32(span)
-        if low or dtype in DIGITS:
+        if low or dtype.name in DIGITS:
             numbers = numbers.astype(np.uint64).view(np.int64) + np.int64(low)
         return cast(numbers, dtype).reshape(shape)
 
@@ -152,22 +154,22 @@ def exchanged(targets: Array) -> Array:
     return result
 
 
-_FILLED_BY_64_BITS = [np.dtype(d) for d in (np.int64, np.float64, np.float32, ml_dtypes.bfloat16)]
+_FILLED_BY_64_BITS = ("int64", "float64", "float32", "bfloat16")
 _NEED_BOUNDS = [np.dtype(d) for d in (np.uint16, np.uint32)]
 
 
 def cast(numbers: Array, dtype: np.dtype[Any]) -> Array:
     """To `dtype`; to 16-bit floats by way of float32, as C++ does it."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if dtype in DIGITS and dtype.itemsize == 2:
+        if dtype.name in DIGITS and dtype.itemsize == 2:
             numbers = numbers.astype(np.float32, copy=False)
         return numbers.astype(dtype, copy=False)
 
 
 def _range(dtype: np.dtype[Any]) -> tuple[int, int]:
     """The smallest and the largest whole number that `dtype` has a place for."""
-    if dtype in DIGITS:
-        largest = int(float(ml_dtypes.finfo(dtype).max))
+    if dtype.name in DIGITS:
+        largest = int(LARGEST[dtype.name])
         return -largest, largest
     if dtype == np.bool_:
         return 0, 1
@@ -196,7 +198,7 @@ def _inside(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]:
         return int(cast(np.array(value), dtype).astype(np.float64))
 
     def spacing(value: int) -> int:
-        return 1 << max(0, abs(value).bit_length() - DIGITS[dtype])
+        return 1 << max(0, abs(value).bit_length() - DIGITS[dtype.name])
 
     if rounded(low + 1) < low:
         low = rounded(low + 1) + spacing(low + 1)

@@ -17,12 +17,11 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from gradatim.graph.errors import DTypeError, ShapeError
 from gradatim.random.arithmetic import CHUNK, fused_multiply_add, libm, piecewise
-from gradatim.random.integers import DIGITS, DistributionError, WholeNumbers, cast
+from gradatim.random.integers import DIGITS, LARGEST, DistributionError, WholeNumbers, cast
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -60,7 +59,7 @@ class Samplers(WholeNumbers):
         gives `high` itself, the result is `low`.
         """
         dtype = _floating(dtype, "uniform")
-        largest = float(ml_dtypes.finfo(dtype).max)
+        largest = LARGEST[dtype.name]
         for name, bound in (("from", low), ("to", high)):
             if not -largest <= bound <= largest:
                 raise DistributionError(f"{name} is out of bounds for {dtype.name}: got {bound}")
@@ -256,7 +255,7 @@ class Samplers(WholeNumbers):
             cumulated weights (W64 a sample).
         """
         weights = np.asarray(weights)
-        if weights.dtype not in DIGITS:
+        if weights.dtype.name not in DIGITS:
             raise DTypeError(
                 f"multinomial only supports floating-point dtypes for input, got: {weights.dtype}"
             )
@@ -345,7 +344,7 @@ def _poisson(rate: float, unit: Callable[[], float]) -> int:
 
 def _floating(dtype: Any, name: str) -> np.dtype[Any]:
     dtype = np.dtype(dtype)
-    if dtype not in DIGITS:
+    if dtype.name not in DIGITS:
         raise DTypeError(f"{name} draws floating numbers, and cannot give {dtype.name}")
     return dtype
 

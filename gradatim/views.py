@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.graph import primitives as p
-from gradatim.graph.dtypes import int64
+from gradatim.graph.dtypes import bool_, int64, integer_range
 from gradatim.graph.errors import ShapeError
 from gradatim.graph.node import Node, Shape
 
@@ -94,6 +94,8 @@ def put(x: Node, path: Path, new: Node) -> Node:
         return new
     step, rest = path[0], path[1:]
     kind = step[0]
+    if kind == "expand" and rest:
+        return _put_below_expand(x, step, rest, new)
     if rest:
         new = put(apply_step(x, step), rest, new)
     if kind == "permute":
@@ -110,6 +112,25 @@ def put(x: Node, path: Path, new: Node) -> Node:
     if new.shape == x.shape:
         return new
     return p.update_slice(x, new, [p.constant(a, int64, x.device) for a in starts], steps)
+
+
+def _put_below_expand(x: Node, step: Step, rest: Path, new: Node) -> Node:
+    """Write to a part of an expanded tensor in which no element comes twice: of all the places
+    that stand for one element of `x`, at most one is written.
+    """
+    wide = apply_step(x, step)
+    content = put(wide, rest, new)
+    blank = p.full(wide.shape, False, bool_, x.device)
+    written = put(blank, rest, p.full(new.shape, True, bool_, x.device))
+    lead = wide.ndim - x.ndim
+    axes = tuple(k for k, n in enumerate(wide.shape) if k < lead or x.shape[k - lead] != n)
+    if x.dtype.is_floating_point:
+        lowest: float | bool = -math.inf
+    else:
+        lowest = integer_range(x.dtype)[0] if x.dtype.is_integer else False
+    filler = p.constant(lowest, x.dtype, x.device)
+    value = p.reshape(p.max_(p.select(written, content, filler), axes), x.shape)
+    return p.select(p.reshape(p.max_(written, axes), x.shape), value, x)
 
 
 def has_slice(path: Path) -> bool:

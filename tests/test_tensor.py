@@ -46,6 +46,12 @@ def test_writing_to_an_expanded_tensor_is_refused():
         x.add_(1)
 
 
+def test_a_part_of_an_expanded_tensor_can_be_written():
+    x = gd.zeros(3, 1)
+    x.expand(2, 3, 4)[1, :2, 3] = gd.tensor([5.0, -6.0])
+    assert x.tolist() == [[5.0], [-6.0], [0.0]]
+
+
 def test_reshape_aliases_where_memory_allows():
     x = gd.arange(6)
     x.reshape(2, 3)[0, 0] = 9

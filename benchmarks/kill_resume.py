@@ -1,6 +1,6 @@
 """Ten `kill -9` at random moments of a run, resumed each time: is the model the same to the bit?
 
-    python benchmarks/kill_resume.py [--kills 10] [--epochs 6] [-- OPTIONS OF gradatim train]
+    python benchmarks/kill_resume.py [--kills 10] [--epochs 12] [-- OPTIONS OF gradatim train]
 
 Trains once without interruption, and once with kills: each life of the second run lasts a random
 time, now and then too short for a first checkpoint. Both must leave the same `model.safetensors`.
@@ -32,8 +32,8 @@ def main() -> int:
         print(f"uninterrupted: {seconds:.1f} s, {digest(whole)}", flush=True)
         for number in range(arguments.kills):
             process = gradatim(*life(killed, options))
-            # About a quarter of the way each time, so that ten lives rarely come to the end early.
-            wait = randomness.uniform(0, seconds / 2)
+            # On average one life's share of the way, so that all the kills fall inside the run.
+            wait = randomness.uniform(0, 2 * seconds / arguments.kills)
             time.sleep(wait)
             process.kill()
             process.communicate()
@@ -47,7 +47,7 @@ def main() -> int:
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("options", nargs="*", help="for gradatim train, after --")
     return parser.parse_args()

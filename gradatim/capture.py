@@ -36,7 +36,7 @@ class CannotCapture(BaseException):
 class Capture:
     """What is noted while a function runs in capture."""
 
-    def __init__(self) -> None:
+    def __init__(self, cleared: frozenset[int] = frozenset()) -> None:
         self.start = _node_number()
         self.outside: list[tuple[int, int]] = []  # ranges of node numbers made by outside()
         self.cells: dict[Cell, Node] = {}  # read or written, with the content at entry
@@ -46,7 +46,10 @@ class Capture:
         self.effects: list[Callable[[], None]] = []
         self.guards: list[tuple[Callable[[], Hashable], Hashable]] = []
         self.grads: dict[int, tuple[Tensor, Tensor | None]] = {}
-        self.cleared: set[int] = set()
+        self.cleared = set(cleared)
+        self.leaves: dict[int, tuple[Tensor, Cell]] = {}  # those that wanted a gradient
+        self.accumulators: dict[int, tuple[Tensor, Tensor]] = {}  # and the .grad added to
+        self.versions: dict[Cell, int] = {}
 
     def _is_outer(self, node: Node) -> bool:
         """Whether a computed Node's content lives on between calls."""
@@ -57,6 +60,11 @@ class Capture:
     def note_read(self, cell: Cell) -> None:
         if cell not in self.cells and self._is_outer(cell.node):
             self.cells[cell] = cell.node
+            self.versions[cell] = cell.version
+
+    def give_up(self, reason: str) -> None:
+        """Say that this function cannot be captured."""
+        raise CannotCapture(f"{reason}, at {line_of(user_site())}")
 
     def note_write(self, cell: Cell) -> None:
         if cell in self.cells:
@@ -98,7 +106,9 @@ class Capture:
                 grad = tensor._grad = from_array(
                     np.zeros(tuple(tensor.shape), tensor.dtype.numpy), tensor.dtype
                 )
+        if grad is not None:
             grad._read()
+            self.accumulators[id(tensor)] = (tensor, grad)
         return grad
 
 
@@ -162,6 +172,8 @@ def undo(capture: Capture, failed: bool) -> None:
     """Put every cell back to what it held before the capture."""
     for cell, node in capture.cells.items():
         cell.node = node
+        node.overwritten = None
+        cell.version = capture.versions[cell]
         cell.variables = None
         cell.written = False
     for reference in capture.created:

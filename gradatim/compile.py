@@ -24,7 +24,7 @@ from gradatim.capture import CannotCapture, Capture, undo
 from gradatim.engines import Executable, current_engine
 from gradatim.graph import primitives as p
 from gradatim.graph.errors import CaptureError
-from gradatim.graph.node import Node, mode
+from gradatim.graph.node import COUNTED, Node, mode
 from gradatim.graph.program import Trace, trace
 from gradatim.realize import Cell, as_exception, compute, executable_of, flush, state
 from gradatim.tensor import Tensor, wrap
@@ -43,13 +43,33 @@ class Step:
         self.guards = capture.guards
         self.effects = capture.effects
         self.written = list(capture.written)
+        self.leaves = list(capture.leaves.values())
+        self.accumulators = list(capture.accumulators.values())
+        # What `.grad` is after the step, where the step does not add to one that lives on.
+        self.grads = [
+            (tensor, tensor._grad)
+            for key, (tensor, _) in capture.grads.items()
+            if key not in capture.accumulators
+        ]
+        self.draws = list(capture.sources.values())
+        drawn = {node: k for k, node in enumerate(capture.sources)}
+        own = {tensor._cell for tensor in arguments}
+        if own & set(self.written):
+            raise CannotCapture("an argument is written in place")
         returned: list[Tensor] = []
-        self.result = _map_tensors(lambda tensor: _Slot(returned, tensor), result)
+        self.result = _map_tensors(
+            lambda tensor: (
+                _Same(tensor)
+                if tensor._cell in capture.written and not tensor._path
+                else _Slot(returned, tensor)
+            ),
+            result,
+        )
         nodes = [cell.node for cell in self.written] + [t._read() for t in returned]
         self.has_history = any(t.requires_grad for t in returned)
         found = _trace_all(nodes)
         origins = {node: ("cell", cell) for cell, node in capture.cells.items()}
-        origins |= {node: ("source", read) for node, read in capture.sources.items()}
+        origins |= {node: ("source", k) for node, k in drawn.items()}
         origins |= {tensor._cell.node: ("argument", k) for k, tensor in enumerate(arguments)}
         self.inputs: list[tuple[str, Any]] = []
         for leaf in found.leaves:
@@ -69,13 +89,25 @@ class Step:
         self.types = [(tuple(n.shape), n.dtype) for n in found.outputs]
         self.executable: Executable = executable_of(found, replaces)
 
-    def fits(self) -> bool:
-        return all(read() == value for read, value in self.guards)
+    def fits(self, arguments: list[Tensor]) -> bool:
+        """Whether the captured Program is right for this call."""
+        return (
+            all(read() == value for read, value in self.guards)
+            and all(t._cell is cell and t._requires_grad for t, cell in self.leaves)
+            and all(_is_gone(t._grad) or t._grad is grad for t, grad in self.accumulators)
+            and not any(t._cell in self.written for t in arguments)
+        )
 
     def run(self, arguments: list[Tensor]) -> Any:
         """One step: effects, inputs, the Program, outputs into their cells."""
         for effect in self.effects:
             effect()
+        draws = [draw() for draw in self.draws]  # in the order of the calls
+        for tensor, grad in self.accumulators:
+            if tensor._grad is not grad:  # cleared outside: begin again at 0
+                zeros = np.zeros(tuple(grad.shape), grad.dtype.numpy)
+                grad._cell.node = p.value(zeros, zeros.shape, grad.dtype)
+                tensor._grad = grad
         buffers = []
         for kind, origin in self.inputs:
             if kind == "cell":
@@ -88,7 +120,7 @@ class Step:
                     compute([node])
                 buffers.append(node.buffer)
             elif kind == "source":
-                buffers.append(origin())
+                buffers.append(draws[origin])
             else:
                 buffers.append(origin)
         into: list[Any] = [None] * self.outputs
@@ -107,6 +139,8 @@ class Step:
         finally:
             for (cell, memory, shape, dtype, device), slot in zip(contents, self.slots):
                 self._put(cell, memory, results[slot] if done else memory, shape, dtype, device)
+        for tensor, exit_grad in self.grads:
+            tensor._grad = exit_grad
         first = len(self.written)
         made = [wrap(p.value(results[slot], *self.types[slot])) for slot in self.slots[first:]]
         return _fill_slots(self.result, made)
@@ -115,6 +149,7 @@ class Step:
     def _free(cell: Cell) -> Any:
         """The memory of a cell if nothing but the cell needs what is in it; takes its Node away."""
         memory = cell.node.buffer
+        cell.node.overwritten = COUNTED
         reference = weakref.ref(cell.node)
         cell.variables = None
         cell.node = None  # type: ignore[assignment]
@@ -143,6 +178,18 @@ def _trace_all(nodes: list[Node]) -> Trace:
     return found
 
 
+class _Same:
+    """A returned tensor that lives outside and was written: it is given back itself."""
+
+    def __init__(self, tensor: Tensor):
+        self.tensor = tensor
+
+
+def _is_gone(grad: Tensor | None) -> bool:
+    """Whether a `.grad` was cleared, or belonged to a compiled step."""
+    return grad is None or grad._cell.escaped is not None
+
+
 class _Slot:
     """Where a returned tensor goes in the result."""
 
@@ -166,6 +213,10 @@ def _map_tensors(function: Callable[[Tensor], Any], tree: Any) -> Any:
 def _fill_slots(tree: Any, made: list[Tensor]) -> Any:
     if isinstance(tree, _Slot):
         return made[tree.place]
+    if isinstance(tree, TracedFloat):
+        return tree.read()
+    if isinstance(tree, _Same):
+        return tree.tensor
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return type(tree)(*(_fill_slots(value, made) for value in tree))
     if isinstance(tree, (list, tuple)):
@@ -210,7 +261,7 @@ class Compiled:
         with state.lock:
             _FLOATS[:] = floats
             for step in known:
-                if step.fits():
+                if step.fits(tensors):
                     return step.run(tensors)
             if len(known) >= MAX_CAPTURES:
                 return self._give_up(
@@ -220,7 +271,13 @@ class Compiled:
             return self._capture(known, args, kwargs, tensors, floats)
 
     def _capture(
-        self, known: list[Step], args: Any, kwargs: Any, tensors: list[Tensor], floats: list[float]
+        self,
+        known: list[Step],
+        args: Any,
+        kwargs: Any,
+        tensors: list[Tensor],
+        floats: list[float],
+        cleared: frozenset[int] = frozenset(),
     ) -> Any:
         from gradatim.random import default_generator
 
@@ -246,18 +303,27 @@ class Compiled:
 
         random_state = default_generator.get_state()
         inner_args, inner_kwargs = open_(args), open_(kwargs)
-        capture = state.capture = Capture()
+        capture = state.capture = Capture(cleared)
         reason = None
         step = None
+        late: frozenset[int] = frozenset()
         try:
             result = self._function(*inner_args, **inner_kwargs)
-            step = Step(capture, stand_ins, result)
+            late = frozenset(
+                key
+                for key, (tensor, grad) in capture.accumulators.items()
+                if tensor._grad is not grad
+            )
+            if not late:
+                step = Step(capture, stand_ins, result)
         except CannotCapture as stop:
             reason = stop.reason
         finally:
             state.capture = None
             default_generator.set_state(random_state)
             undo(capture, failed=step is None)
+        if late:  # it clears `.grad` after the update: each call begins without one
+            return self._capture(known, args, kwargs, tensors, floats, cleared | late)
         if step is None:
             return self._give_up(reason or "", args, kwargs)
         if step.has_history:  # backward() comes after the call: then ordinary running is right

@@ -104,6 +104,8 @@ class Tensor:
         elif cell.is_exposed:
             state.exposed_read = state.special = True
         if self._requires_grad:
+            if state.capture is not None:
+                state.capture.leaves[id(self)] = (self, cell)
             return self._variable()
         if self._base is not None:
             node = self._read_view(self._base._read())
@@ -182,8 +184,10 @@ class Tensor:
                 recording, mode.recording = mode.recording, True
                 base = p.substitute(base, old)
                 mode.recording = recording
+        elif old.history and not base.history:  # nothing of the old content is left: gradient 0
+            base = p.select(p.constant(True, dtypes.bool_), base, old)
         if self._data:
-            old.overwritten = cell
+            old.overwritten = (cell, cell.version)
         else:
             old.overwritten = COUNTED
             cell.version += 1
@@ -196,6 +200,7 @@ class Tensor:
         if base.site is None:
             base.site = user_site()
         if state.capture is None and cell.is_exposed:  # others see this memory: write it now
+            flush()  # what is pending reads the memory as it is
             compute([base])
             np.copyto(cell.memory, base.buffer)
             base.buffer = cell.memory
@@ -243,7 +248,7 @@ class Tensor:
             new._base, new._from_base = self._base, (*self._from_base, step)
         new._layout = (shape, strides, offset)
         new._data = self._data
-        new._detached = self._detached or not mode.recording
+        new._detached = (self._detached and not self._requires_grad) or not mode.recording
         return new
 
     def _alias(self) -> Tensor:
@@ -293,11 +298,13 @@ class Tensor:
                 f"data set to a tensor that requires gradients must be floating point, "
                 f"got {other.dtype.name}"
             )
-        if other._path:  # a view: its content, in memory of its own
-            self._cell = Cell(p.copy(other.detach()._read()))
-            track(self._cell)
-        else:
-            self._cell = other._cell
+        if state.capture is not None:
+            state.capture.give_up("the memory of a tensor is exchanged (`.data = ...`)")
+        self._cell = other._cell
+        self._path, self._layout = other._path, other._layout
+        self._base, self._from_base = other._base, other._from_base
+        self._view_node = None
+        self._plain = not (self._requires_grad or self._detached or self._base is not None)
 
     # --- what it is ------------------------------------------------------------------------------
 
@@ -416,7 +423,7 @@ class Tensor:
 
     def _history(self) -> int:
         if self._detached:
-            return NONE
+            return int(self._requires_grad)
         if self._base is not None:
             return int(self._requires_grad) or self._base._history() or self._cell.node.history
         return int(self._requires_grad) or self._cell.node.history

@@ -332,3 +332,35 @@ def test_grad_fn_names():
     assert (x + 1).grad_fn.name() == "AddBackward0"
     assert repr((x * 2).exp())[-27:] == "grad_fn=<ExpBackward0>)"[-27:] or True
     assert "grad_fn=<ExpBackward0>" in repr((x * 2).exp())
+
+
+def test_views_of_a_detached_leaf_have_history():
+    z = (leaf(1.0, 2.0) * 2).detach().requires_grad_()
+    assert z[0].requires_grad and z.view(2, 1).requires_grad
+    (z[0] * 3).backward()
+    assert z.grad.tolist() == [3.0, 0.0]
+
+
+def test_filling_a_tensor_with_history_leaves_a_gradient_of_zero():
+    x = leaf(1.0, 2.0)
+    y = x * x
+    y.zero_()
+    assert y.requires_grad
+    y.sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0]
+
+
+def test_a_counted_write_after_one_through_data_is_found():
+    w = leaf(1.0, 2.0)
+    z = w.sin()
+    w.data.mul_(0.5)
+    with gd.no_grad():
+        w.sub_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace"):
+        z.sum().backward()
+
+
+def test_grad_by_the_names_of_its_arguments():
+    x = leaf(3.0)
+    (g,) = gd.autograd.grad(outputs=(x * x).sum(), inputs=x)
+    assert g.item() == 6.0

@@ -266,3 +266,115 @@ def test_strided_arguments_share_a_program():
 
     assert [step(x[i : i + 10]).item() for i in (0, 10, 20)] == [190.0, 590.0, 990.0]
     assert len(calls) == 1
+
+
+def test_clearing_gradients_after_the_update():
+    def weights(compiled):
+        w = gd.tensor([1.0, 2.0], requires_grad=True)
+        optimizer = gd.optim.SGD([w], lr=0.1)
+
+        def step():
+            (w * w).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+        run = gd.compile(step) if compiled else step
+        for _ in range(4):
+            run()
+        return w.tolist(), w.grad
+
+    assert weights(True) == weights(False)
+
+
+def test_gradients_that_are_cleared_outside_begin_again():
+    w = gd.ones(2, requires_grad=True)
+    optimizer = gd.optim.SGD([w], lr=0.1)
+
+    @gd.compile
+    def accumulate(x):
+        (w * x).sum().backward()
+
+    x = gd.ones(2)
+    accumulate(x)
+    accumulate(x)
+    assert w.grad.tolist() == [2.0, 2.0]
+    optimizer.zero_grad()
+    accumulate(x)
+    assert w.grad.tolist() == [1.0, 1.0]
+
+
+def test_giving_up_leaves_the_graph_as_it_was():
+    w = gd.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = gd.optim.SGD([w], lr=0.1)
+
+    @gd.compile
+    def step():
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    with pytest.warns(UserWarning, match="runs uncompiled"):
+        assert step() == 5.0
+    assert step() == pytest.approx(3.2)
+
+
+def test_unused_draws_are_drawn_too_in_the_order_of_the_calls():
+    def draws():
+        first, second = gd.rand(1), gd.rand(1)
+        gd.rand(1)
+        return second - first * 2
+
+    def three(run):
+        gd.manual_seed(5)
+        return [run().item() for _ in range(3)]
+
+    assert three(gd.compile(draws)) == three(draws)
+
+
+def test_freezing_a_parameter_between_calls_takes_effect():
+    w, v = gd.ones(1, requires_grad=True), gd.ones(1, requires_grad=True)
+    optimizer = gd.optim.SGD([w, v], lr=0.5)
+
+    @gd.compile
+    def step():
+        optimizer.zero_grad()
+        (w + v).sum().backward()
+        optimizer.step()
+
+    step()
+    v.requires_grad_(False)
+    step()
+    assert (w.item(), v.item()) == (0.0, 0.5)
+
+
+def test_an_argument_that_is_written_runs_uncompiled():
+    @gd.compile
+    def step(x):
+        x.add_(1)
+        return x * 2
+
+    x = gd.ones(2)
+    with pytest.warns(UserWarning, match="an argument is written in place"):
+        assert step(x).tolist() == [4.0, 4.0]
+    assert x.tolist() == [2.0, 2.0]
+
+
+def test_a_returned_buffer_is_the_buffer():
+    mean = gd.zeros(2)
+
+    @gd.compile
+    def update(x):
+        mean.lerp_(x, 0.5)
+        return mean
+
+    given = update(gd.ones(2))
+    given.add_(1)
+    assert mean.tolist() == [1.5, 1.5]
+    assert update(gd.ones(2)).tolist() == [1.25, 1.25]
+
+
+def test_a_returned_float_is_that_of_the_call():
+    step = gd.compile(lambda x, k: (x * 1, k))
+    assert [step(gd.ones(1), k)[1] for k in (0.5, 0.25)] == [0.5, 0.25]

@@ -239,3 +239,27 @@ def test_flush_leaves_nothing_pending():
     gd.synchronize()
     assert pending_cells() == []
     assert keep[2].tolist() == [3.0, 3.0]
+
+
+def test_two_tensors_that_are_exchanged():
+    a, b = gd.ones(3).realize(), gd.zeros(3).realize()
+    a.add_(0)
+    b.add_(0)
+    gd.synchronize()
+    kept = a.clone()
+    a.copy_(b)
+    b.copy_(kept)
+    del kept
+    gd.synchronize()
+    assert (a.tolist(), b.tolist()) == ([0.0] * 3, [1.0] * 3)
+
+
+def test_gradients_read_shared_memory_before_it_is_overwritten():
+    w = gd.tensor([1.0, 2.0], requires_grad=True)
+    v = gd.tensor([3.0, 4.0], requires_grad=True)
+    optimizer = gd.optim.SGD([w, v], lr=0.1)
+    shared = w.detach().numpy()
+    (w * v).sum().backward()
+    optimizer.step()
+    assert v.grad.tolist() == [1.0, 2.0]
+    assert shared.tolist() == pytest.approx([0.7, 1.6])

@@ -91,7 +91,7 @@ class Function:
         )
         for k, node in zip(flowing, nodes):
             results[k] = wrap(node)
-            results[k]._op = cls.__name__
+            results[k]._op = f"={cls.__name__}Backward"
         return tuple(results) if several else results[0]
 
     @classmethod
@@ -106,7 +106,7 @@ class Function:
                 given.append(None if g is None else wrap(g))
             found = cls.backward(ctx, *given)
             found = found if isinstance(found, tuple) else (found,)
-            if len(found) < len(args):
+            if len(found) < len(args) or any(g is not None for g in found[len(args) :]):
                 raise GradientError(
                     f"function {cls.__name__}Backward returned an incorrect number of gradients "
                     f"(expected {len(args)}, got {len(found)})"
@@ -139,6 +139,8 @@ class GradFn:
     def name(self) -> str:
         if self._node.primitive is p.VARIABLE and self._op is None:
             return "AccumulateGrad"
+        if self._op is not None and self._op.startswith("="):  # a name as it is
+            return self._op[1:]
         op = self._op or self._node.primitive.name.title().replace("_", "")
         if op in ("CopySlices", "CopyBackwards"):  # PyTorch's names of writes stand alone
             return op

@@ -101,7 +101,7 @@ def _map(function: Callable[[Any], Any], tree: Any) -> Any:
     return function(tree)
 
 
-def grad(function: Any, *args: Any, **kwargs: Any) -> Any:
+def grad(function: Any = None, *args: Any, **kwargs: Any) -> Any:
     """A function that gives the gradient of `function`; of tensors, as `torch.autograd.grad`.
 
     Args:
@@ -114,7 +114,13 @@ def grad(function: Any, *args: Any, **kwargs: Any) -> Any:
         >>> gd.grad(gd.grad(cube))(gd.tensor(2.0))
         tensor(12.)
     """
+    if function is None and "outputs" in kwargs:
+        return grad_of_tensors(*args, **kwargs)
     if not callable(function) or isinstance(function, Tensor):
+        if not isinstance(function, (Tensor, list, tuple)):
+            raise ArgumentTypeError(
+                f"grad expects a function, or tensors and inputs, got {type(function).__name__}"
+            )
         return grad_of_tensors(function, *args, **kwargs)
     has_aux = kwargs.get("has_aux", False)
     both = value_and_grad(function, *args, **kwargs)

@@ -11,7 +11,7 @@ from gradatim.graph import primitives as p
 from gradatim.graph.errors import ArgumentTypeError, GradientError, ShapeError
 from gradatim.graph.gradients import gradients, zeros_like
 from gradatim.graph.node import COUNTED, Node, mode
-from gradatim.realize import line_of, state
+from gradatim.realize import flush, line_of, state
 from gradatim.tensor import Tensor, wrap
 
 
@@ -34,16 +34,15 @@ def resolve_saved(saved: Node) -> Node:
         root = root.inputs[0]
     if root.overwritten is None:
         return saved
-    if root.overwritten == COUNTED:
+    through_data = root.overwritten != COUNTED
+    if not through_data or root.overwritten[0].version != root.overwritten[1]:
         raise GradientError(
             f"one of the variables needed for gradient computation has been modified by an inplace "
             f"operation: the tensor of shape {list(saved.shape)} made at {line_of(root.site)} was "
             f"overwritten before backward(); use an operation that makes a new tensor there, or "
             f"clone() it first"
         )
-    current: Node = root.overwritten.node
-    while current.overwritten is not None and current.overwritten != COUNTED:
-        current = current.overwritten.node
+    current: Node = root.overwritten[0].node
     now = views.apply_path(p.stop_gradient(current), tuple(reversed(steps)))
     found = p.substitute(now, saved)
     found.history = saved.history
@@ -128,6 +127,7 @@ def backward(
             resolve=resolve_saved,
         )
         taken = set(seeds)
+        exposed = False
         for node, g in found.items():
             tensor = node.meta() if node.primitive is p.VARIABLE else (wanted or {}).get(node)
             if tensor is not None:
@@ -135,6 +135,9 @@ def backward(
                     g = p.copy(g)  # two leaves, or the user, hold the same gradient
                 taken.add(g)
                 _accumulate(tensor, g, create_graph)
+                exposed = exposed or tensor._cell.is_exposed
+        if exposed:  # whoever shares that memory may write to it any time now
+            flush()
     finally:
         mode.recording = before
 

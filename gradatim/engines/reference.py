@@ -344,6 +344,9 @@ class ReferenceExecutable:
                 values[k] = result if type(result) in (np.ndarray, tuple) else np.asarray(result)
                 for j in ends:
                     values[j] = None
+        for k, copied, target in zip(self.outputs, self.copied, into):
+            if copied and target is not None:  # it may lie in memory that is about to be written
+                values[k] = np.array(values[k])
         results = []
         for k, copied, target in zip(self.outputs, self.copied, into):
             array = values[k]

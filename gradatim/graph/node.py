@@ -51,7 +51,7 @@ class Node:
         buffer: the computed value, or None while it is pending.
         site: (code object, instruction offset) of the user's line that made it.
         meta: a note that a room above pins on the node (the Tensor of a leaf, hooks).
-        overwritten: None, COUNTED, or the cell that was written through `.data`.
+        overwritten: None, COUNTED, or for a write through `.data` its cell and that cell's version.
     """
 
     __slots__ = (

@@ -70,7 +70,7 @@ class Module(Members, State, Hooks):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if capturing():
-            guard(lambda: self.training)
+            guard(lambda: (self.training, *map(id, self._parameters.values())))
         try:
             if (
                 self._forward_hooks

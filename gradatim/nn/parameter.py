@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradatim import ops
+from gradatim.graph.errors import ArgumentTypeError
 from gradatim.tensor import Tensor
 
 
@@ -31,6 +32,11 @@ class Parameter(Tensor):
         parameter = super().__new__(cls)
         if data is None:
             data = ops.empty(0)
+        if not isinstance(data, Tensor):
+            raise ArgumentTypeError(
+                f"Parameter expects a Tensor, got {type(data).__name__}: make one with "
+                f"gd.tensor(...)"
+            )
         parameter.data = data.detach() if data.is_leaf else data.detach().clone()
         return parameter.requires_grad_(requires_grad)
 

@@ -11,7 +11,7 @@ from gradatim import ops
 from gradatim.graph.dtypes import int64, uint8
 from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
 from gradatim.ops.activations import log_softmax
-from gradatim.ops.loss_reduction import choose_reduction, reduce_loss
+from gradatim.ops.loss_reduction import choose_reduction, reduce_loss, takes_tensors
 from gradatim.tensor import Tensor, op
 
 
@@ -97,6 +97,7 @@ _nll_loss = op("NllLoss")(_negative_log_likelihood)
 _nll_loss_2d = op("NllLoss2D")(_negative_log_likelihood)
 
 
+@takes_tensors
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -133,6 +134,7 @@ def nll_loss(
     return loss(input, target, weight, ignore_index, reduction, axis)
 
 
+@takes_tensors
 def cross_entropy(
     input: Tensor,
     target: Tensor,

@@ -275,6 +275,11 @@ def _filled(number: int) -> Any:
         out: Any = None, layout: Any = None, **named: Any,
     ) -> Tensor:  # fmt: skip
         size = (named.pop("size"),) if "size" in named else size
+        if named:
+            raise ArgumentTypeError(
+                f"{'ones' if number else 'zeros'}() got an unexpected keyword argument "
+                f"{next(iter(named))!r}"
+            )
         kind = dtypes.get_default_dtype() if dtype is None else as_dtype(dtype)
         return full(shape_argument(size), number, dtype=kind, device=device,
                     requires_grad=requires_grad)  # fmt: skip
@@ -323,7 +328,8 @@ def _new(name: str) -> None:
 
     def function(
         self: Tensor, *args: Any, dtype: Any = None, device: Any = None,
-        requires_grad: bool = False, size: Any = None, fill_value: Any = None, **_: Any,
+        requires_grad: bool = False, size: Any = None, fill_value: Any = None,
+        layout: Any = None, pin_memory: bool = False,
     ) -> Tensor:  # fmt: skip
         if size is not None:
             args = (size, *args)

@@ -1,15 +1,20 @@
-"""The last step of every loss: what `reduction` says.
+"""What every loss begins and ends with: its tensors, and what `reduction` says.
 
 Until 2018 it was spelt `size_average` and `reduce`. These still work, with a warning.
 """
 
 from __future__ import annotations
 
+import functools
 import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from gradatim import ops
-from gradatim.graph.errors import ArgumentError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError
 from gradatim.tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def choose_reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
@@ -39,3 +44,19 @@ def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
     raise ArgumentError(
         f"{reduction} is not a valid value for reduction: expected 'mean', 'sum' or 'none'"
     )
+
+
+def takes_tensors(function: F) -> F:
+    """Refuse an input or a target that is no Tensor, by name."""
+
+    @functools.wraps(function)
+    def call(input: Any, target: Any, *args: Any, **kwargs: Any) -> Any:
+        for name, value in (("input", input), ("target", target)):
+            if not isinstance(value, Tensor):
+                raise ArgumentTypeError(
+                    f"{function.__name__}: {name} must be a Tensor, got {type(value).__name__}: "
+                    f"make one with gd.tensor(...)"
+                )
+        return function(input, target, *args, **kwargs)
+
+    return call  # type: ignore[return-value]

@@ -15,7 +15,7 @@ from gradatim import ops
 from gradatim.autograd import Function
 from gradatim.graph.errors import ArgumentError, DTypeError
 from gradatim.ops.activations import logsigmoid
-from gradatim.ops.loss_reduction import choose_reduction, reduce_loss
+from gradatim.ops.loss_reduction import choose_reduction, reduce_loss, takes_tensors
 from gradatim.tensor import Tensor, op
 
 
@@ -46,6 +46,7 @@ def _mse_loss(input: Tensor, target: Tensor, reduction: str) -> Tensor:
     return reduce_loss(ops.square(input - target), reduction)
 
 
+@takes_tensors
 def mse_loss(
     input: Tensor,
     target: Tensor,
@@ -75,6 +76,7 @@ def mse_loss(
     return ops.sum(loss) / ops.sum(weight) if reduction == "mean" else reduce_loss(loss, reduction)
 
 
+@takes_tensors
 def l1_loss(
     input: Tensor,
     target: Tensor,
@@ -114,6 +116,7 @@ def _smooth_l1_loss(input: Tensor, target: Tensor, reduction: str, beta: float) 
     return reduce_loss(loss if beta == 1 else loss / beta, reduction)
 
 
+@takes_tensors
 def smooth_l1_loss(
     input: Tensor,
     target: Tensor,
@@ -147,6 +150,7 @@ def _huber_loss(input: Tensor, target: Tensor, reduction: str, delta: float) -> 
     return reduce_loss(_rounded_corner(input, target, delta), reduction)
 
 
+@takes_tensors
 def huber_loss(
     input: Tensor,
     target: Tensor,
@@ -208,6 +212,7 @@ def _binary_cross_entropy(
     return reduce_loss(loss if weight is None else loss * weight, reduction)
 
 
+@takes_tensors
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -264,6 +269,7 @@ def _binary_cross_entropy_with_logits(
     return reduce_loss(loss if weight is None else loss * weight, reduction)
 
 
+@takes_tensors
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,

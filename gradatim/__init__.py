@@ -98,7 +98,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"gradatim.{name}")
     if name in _NAMES:
         return getattr(importlib.import_module(_NAMES[name]), name)
-    raise AttributeError(f"module 'gradatim' has no attribute {name!r}")
+    hint = ": use gd.save_model(model, path), or pickle for a state dict" if name == "save" else ""
+    raise AttributeError(f"module 'gradatim' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

@@ -10,7 +10,7 @@ from gradatim.autograd.hooks import on_gradient
 from gradatim.autograd.recording import enable_grad
 from gradatim.autograd.reverse import grad_of_tensors, resolve_saved
 from gradatim.graph import primitives as p
-from gradatim.graph.errors import ArgumentTypeError, GradientError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, GradientError
 from gradatim.graph.gradients import gradients, zeros_like
 from gradatim.graph.node import LIVE, mode
 from gradatim.tensor import Tensor, wrap
@@ -36,6 +36,12 @@ def value_and_grad(
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         arguments = list(args)
+        for k in places:
+            if not isinstance(k, int) or not -len(args) <= k < len(args):
+                raise ArgumentError(
+                    f"argnums is {k!r}: the function was called with {len(args)} positional "
+                    f"arguments, counted from 0"
+                )
         opened: list[tuple[Tensor, Tensor]] = []
         outer = False
 

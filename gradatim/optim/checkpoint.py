@@ -69,6 +69,12 @@ def unpack(
     Raises:
         ArgumentError: the groups differ in number or in size.
     """
+    if not isinstance(saved, dict) or not {"state", "param_groups"} <= saved.keys():
+        given = f"keys {list(saved)[:3]}" if isinstance(saved, dict) else type(saved).__name__
+        raise ArgumentError(
+            f"an optimizer's state dict has the keys 'state' and 'param_groups', got {given}: "
+            f"is it a model's?"
+        )
     saved_groups = deepcopy(saved["param_groups"])
     if len(groups) != len(saved_groups):
         raise ArgumentError(

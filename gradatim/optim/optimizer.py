@@ -72,6 +72,11 @@ class Optimizer:
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
                 f"but got a Tensor of shape {tuple(params.shape)}; put it in a list"
             )
+        if not isinstance(params, Iterable) or hasattr(params, "named_parameters"):
+            raise ArgumentTypeError(
+                f"params argument given to the optimizer should be an iterable of Tensors or "
+                f"dicts, but got {type(params).__name__}; pass model.parameters()"
+            )
         self.defaults = defaults
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[Group] = []

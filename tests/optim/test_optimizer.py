@@ -377,3 +377,15 @@ def test_a_copy_goes_its_own_way(w, duplicate):
     assert twin.tolist() == before
     descend(other, twin)
     assert twin.tolist() == w.tolist()
+
+
+def test_a_module_where_its_parameters_are_wanted():
+    with pytest.raises(TypeError, match=r"got Linear; pass model\.parameters\(\)"):
+        gd.optim.SGD(gd.nn.Linear(1, 1), lr=0.1)
+
+
+def test_a_models_state_dict_given_to_an_optimizer():
+    model = gd.nn.Linear(1, 1)
+    optimizer = gd.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(ValueError, match=r"keys 'state' and 'param_groups', got keys \['weight'"):
+        optimizer.load_state_dict(model.state_dict())

@@ -322,6 +322,8 @@ class Compiled:
             state.capture = None
             default_generator.set_state(random_state)
             undo(capture, failed=step is None)
+        if late <= cleared and late:  # this call alone begins with a `.grad` from outside
+            return self._function(*args, **kwargs)
         if late:  # it clears `.grad` after the update: each call begins without one
             return self._capture(known, args, kwargs, tensors, floats, cleared | late)
         if step is None:

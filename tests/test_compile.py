@@ -378,3 +378,22 @@ def test_a_returned_buffer_is_the_buffer():
 def test_a_returned_float_is_that_of_the_call():
     step = gd.compile(lambda x, k: (x * 1, k))
     assert [step(gd.ones(1), k)[1] for k in (0.5, 0.25)] == [0.5, 0.25]
+
+
+def test_a_gradient_from_before_the_first_call_counts_once():
+    def weights(compiled):
+        w = gd.tensor([1.0, 2.0], requires_grad=True)
+        optimizer = gd.optim.SGD([w], lr=0.1)
+        (w * 3).sum().backward()
+
+        def step():
+            (w * w).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+        run = gd.compile(step) if compiled else step
+        for _ in range(3):
+            run()
+        return w.tolist()
+
+    assert weights(True) == weights(False)

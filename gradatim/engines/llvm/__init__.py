@@ -1,0 +1,1 @@
+"""The CPU compiler: a Program becomes native code through LLVM."""

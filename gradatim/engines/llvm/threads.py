@@ -22,7 +22,7 @@ import atexit
 import ctypes
 import math
 import os
-import sys
+import signal
 import threading
 import time
 from pathlib import Path
@@ -181,13 +181,76 @@ define internal void @os_free(ptr %memory) {
 }
 """
 
-# By the beginning of a triple's architecture: what a thread that spins does between two looks.
-PAUSES = {
-    "x86_64": "call void @llvm.x86.sse2.pause()",
-    "i686": "call void @llvm.x86.sse2.pause()",
-    "aarch64": "call void @llvm.aarch64.isb(i32 15)",  # `yield` does nothing on most processors
-    "arm64": "call void @llvm.aarch64.isb(i32 15)",
+# By what a triple contains; all others are POSIX.
+SYSTEMS = {"windows": WINDOWS}
+
+# --- the processor -------------------------------------------------------------------------------
+
+# What a thread that spins does between two looks, and the floating-point mode. Libraries built with
+# -ffast-math, and `torch.set_flush_denormal`, change the mode of a single thread, and bits would
+# depend on which thread took a piece: pieces always run in the standard mode.
+
+X86_64 = """
+declare void @llvm.x86.sse2.pause()
+declare void @llvm.x86.sse.stmxcsr(ptr)
+declare void @llvm.x86.sse.ldmxcsr(ptr)
+
+define internal void @cpu_pause() {
+  call void @llvm.x86.sse2.pause()
+  ret void
 }
+define internal i64 @float_mode() {
+  %place = alloca i32
+  call void @llvm.x86.sse.stmxcsr(ptr %place)
+  %register = load i32, ptr %place
+  %mode = and i32 %register, -64  ; the low six bits are flags
+  %difference = xor i32 %mode, 8064  ; 0x1F80: round to nearest, denormals, no traps
+  %result = zext i32 %difference to i64
+  ret i64 %result
+}
+define internal void @set_float_mode(i64 %difference) {
+  %place = alloca i32
+  %narrow = trunc i64 %difference to i32
+  %mode = xor i32 %narrow, 8064
+  store i32 %mode, ptr %place
+  call void @llvm.x86.sse.ldmxcsr(ptr %place)
+  ret void
+}
+"""
+
+AARCH64 = """
+declare void @llvm.aarch64.isb(i32)
+declare i64 @llvm.aarch64.get.fpcr()
+declare void @llvm.aarch64.set.fpcr(i64)
+
+define internal void @cpu_pause() {
+  call void @llvm.aarch64.isb(i32 15)  ; `yield` does nothing on most of these processors
+  ret void
+}
+define internal i64 @float_mode() {
+  %mode = call i64 @llvm.aarch64.get.fpcr()
+  ret i64 %mode
+}
+define internal void @set_float_mode(i64 %mode) {
+  call void @llvm.aarch64.set.fpcr(i64 %mode)
+  ret void
+}
+"""
+
+OTHER = """
+define internal void @cpu_pause() {
+  ret void
+}
+define internal i64 @float_mode() {
+  ret i64 0
+}
+define internal void @set_float_mode(i64 %mode) {
+  ret void
+}
+"""
+
+# By how a triple begins.
+PROCESSORS = {"x86_64": X86_64, "aarch64": AARCH64, "arm64": AARCH64}
 
 # --- the pool ------------------------------------------------------------------------------------
 
@@ -357,6 +420,7 @@ entry:
   %number.now = lshr i64 %gate.now, $JOB
   store i64 %number.now, ptr %seen.at
   atomicrmw add ptr %workers.at, i64 1 monotonic
+  call void @set_float_mode(i64 0)
   br label %wait
 
 wait:
@@ -374,7 +438,7 @@ look:
   %same = icmp eq i64 %number, %seen
   br i1 %same, label %pause, label %another
 pause:
-  $PAUSE
+  call void @cpu_pause()
   %fewer = sub i64 %left, 1
   %on = icmp sgt i64 %fewer, 0
   br i1 %on, label %spin, label %doze
@@ -499,13 +563,30 @@ done:
 }
 
 define i32 @gradatim_parallel_for(ptr %pool, ptr %function, ptr %arguments,
-                                  i64 %pieces, i64 %grain.given) {
+                                  i64 %pieces, i64 %grain) {
 entry:
   %nothing = icmp sle i64 %pieces, 0
   br i1 %nothing, label %empty, label %begin
 empty:
   ret i32 0
 begin:
+  %mode = call i64 @float_mode()
+  %standard = icmp eq i64 %mode, 0
+  br i1 %standard, label %run, label %change
+change:
+  call void @set_float_mode(i64 0)
+  %changed.status = call i32 @share_out(ptr %pool, ptr %function, ptr %arguments, i64 %pieces,
+                                        i64 %grain)
+  call void @set_float_mode(i64 %mode)
+  ret i32 %changed.status
+run:
+  %status = call i32 @share_out(ptr %pool, ptr %function, ptr %arguments, i64 %pieces, i64 %grain)
+  ret i32 %status
+}
+
+define internal i32 @share_out(ptr %pool, ptr %function, ptr %arguments,
+                               i64 %pieces, i64 %grain.given) {
+entry:
   %block = call ptr @take_block(ptr %pool)
   %failed = icmp eq ptr %block, null
   br i1 %failed, label %poor, label %choose
@@ -586,7 +667,7 @@ patience:
   %patient = icmp sgt i64 %left, 0
   br i1 %patient, label %pause, label %yield
 pause:
-  $PAUSE
+  call void @cpu_pause()
   %fewer = sub i64 %left, 1
   br label %look
 yield:
@@ -607,7 +688,7 @@ entry:
   br label %again
 again:
   %left = phi i64 [ %times, %entry ], [ %fewer, %again ]
-  $PAUSE
+  call void @cpu_pause()
   %fewer = sub i64 %left, 1
   %more = icmp sgt i64 %fewer, 0
   br i1 %more, label %again, label %done
@@ -619,12 +700,10 @@ done:
 
 def pool_ir(triple: str) -> str:
     """The pool as LLVM IR for the machine that `triple` names."""
-    architecture = triple.split("-")[0]
-    pause = next((p for name, p in PAUSES.items() if architecture.startswith(name)), "")
-    system = WINDOWS if "windows" in triple else POSIX
-    declaration = pause.replace("call", "declare").replace(" 15", "")
-    body = Template(POOL).substitute(FIELDS | CONSTANTS, PAUSE=pause)
-    return f'target triple = "{triple}"\n{declaration}\n{system}\n{body}'
+    system = next((ir for name, ir in SYSTEMS.items() if name in triple), POSIX)
+    processor = next((ir for name, ir in PROCESSORS.items() if triple.startswith(name)), OTHER)
+    body = Template(POOL).substitute(FIELDS | CONSTANTS)
+    return f'target triple = "{triple}"\n{system}\n{processor}\n{body}'
 
 
 EXPORTS = {
@@ -669,18 +748,18 @@ class _Native:
 def cgroup_cores(root: str = "/") -> float:
     """How many cores the quotas of Linux control groups (versions 1 and 2) allow this process:
     infinity where there are none."""
-    cores = math.inf
-    for path in _cgroups(Path(root)):
-        quota: list[str] = []
-        for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
-            try:
-                quota = " ".join((path / name).read_text() for name in names).split()
-                break
-            except OSError:
-                continue
-        if len(quota) == 2 and quota[0] not in ("max", "-1"):
-            cores = min(cores, int(quota[0]) / int(quota[1]))
-    return cores
+    return min((_quota(group) for group in _cgroups(Path(root))), default=math.inf)
+
+
+def _quota(group: Path) -> float:
+    """Of one group: microseconds of computing in each period, by the length of the period."""
+    for names in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):
+        try:
+            quota, period = " ".join((group / name).read_text() for name in names).split()
+            return int(quota) / int(period) if int(quota) > 0 else math.inf
+        except (OSError, ValueError):  # not this version, or "max"
+            continue
+    return math.inf
 
 
 def _cgroups(root: Path) -> list[Path]:
@@ -693,7 +772,8 @@ def _cgroups(root: Path) -> list[Path]:
         return []
     found = []
     for line in lines:
-        _, controllers, path = line.split(":", 2)
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
         if controllers == "":
             mounts = ["sys/fs/cgroup", "sys/fs/cgroup/unified"]
         elif "cpu" in controllers.split(","):
@@ -740,19 +820,18 @@ class Pool:
         threads: how many threads share the work, the caller among them.
     """
 
-    def __init__(self, native: _Native, threads: int) -> None:
+    def __init__(self, native: _Native, threads: int, scratch_bytes: int) -> None:
         address = native.new_pool()
         if not address:
             raise MemoryError("no memory for the pool of threads")
         # Never freed (1.4 KB): whoever still holds the address may use it.
         self.address: int = address
         self.parallel_for_address = native.parallel_for_address
-        self.threads = threads
         self._native = native
         self._workers: list[threading.Thread] = []
-        self.scratch_bytes = SCRATCH_BYTES
+        self._field("scratch_bytes").value = scratch_bytes
         self.spin_microseconds = SPIN_MICROSECONDS
-        self._start(0)
+        self.threads = self._start(threads, generation=0)
 
     def __repr__(self) -> str:
         return f"Pool(threads={self.threads}, scratch_bytes={self.scratch_bytes})"
@@ -762,13 +841,8 @@ class Pool:
 
     @property
     def scratch_bytes(self) -> int:
-        """The size of each thread's scratch memory. It can be set between calls: a call that
-        starts later has at least as much. Memory that is never touched costs nothing."""
+        """The size of each thread's scratch memory (`reserve_scratch` makes it larger)."""
         return self._field("scratch_bytes").value
-
-    @scratch_bytes.setter
-    def scratch_bytes(self, count: int) -> None:
-        self._field("scratch_bytes").value = count
 
     @property
     def spin_microseconds(self) -> float:
@@ -782,22 +856,24 @@ class Pool:
     def resize(self, threads: int) -> None:
         """Other workers for the calls that come. Those that are in a job finish it first."""
         self._workers = [worker for worker in self._workers if worker.is_alive()]
-        self.threads = threads
-        self._start(self._native.dismiss(self.address))
+        generation = self._native.dismiss(self.address)
+        self.threads = self._start(threads, generation)
 
-    def _start(self, generation: int) -> None:
-        for number in range(1, self.threads):
+    def _start(self, threads: int, generation: int) -> int:
+        """Start the workers. Returns how many threads there are, with the caller."""
+        for number in range(1, threads):
             worker = threading.Thread(
-                target=self._native.work,
-                args=(self.address, generation),
+                target=_work,
+                args=(self._native, self.address, generation),
                 name=f"gradatim-{number}",
                 daemon=True,
             )
             try:
                 worker.start()
             except RuntimeError:  # no more threads can be had, or the interpreter is ending
-                break
+                return number
             self._workers.append(worker)
+        return threads
 
     def close(self, timeout: float = 0.5) -> None:
         """Send the workers away and wait for them, for at most `timeout` seconds. The pool can
@@ -806,6 +882,19 @@ class Pool:
         deadline = time.monotonic() + timeout
         for worker in self._workers:
             worker.join(max(0.0, deadline - time.monotonic()))
+
+
+# What a thread does to itself, and no other should get (SIGSEGV and the like).
+OWN_SIGNALS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGABRT", "SIGSYS"}
+
+
+def _work(native: _Native, address: int, generation: int) -> None:
+    """The life of a worker: in native code, where it can do nothing about a signal. Ctrl-C must
+    reach a thread that it interrupts."""
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        others = {s for s in signal.valid_signals() if getattr(s, "name", "") not in OWN_SIGNALS}
+        signal.pthread_sigmask(signal.SIG_BLOCK, others)
+    native.work(address, generation)
 
 
 _pause: float | None = None
@@ -829,6 +918,7 @@ _lock = threading.RLock()
 _native: _Native | None = None
 _pool: Pool | None = None
 _threads: int | None = None  # as set, or as found at first use
+_scratch_bytes = SCRATCH_BYTES
 
 
 def pool() -> Pool:
@@ -845,8 +935,19 @@ def pool() -> Pool:
             if _pool is None:
                 threads = get_num_threads()
                 _native = _native or _Native()
-                _pool = Pool(_native, threads)
+                _pool = Pool(_native, threads, _scratch_bytes)
     return _pool
+
+
+def reserve_scratch(count: int) -> None:
+    """Give every piece that runs from now on at least `count` bytes of scratch memory (8 MiB
+    otherwise), in this process and in children forked from it. What is never touched costs
+    nothing."""
+    global _scratch_bytes
+    with _lock:
+        _scratch_bytes = max(_scratch_bytes, count)
+        if _pool is not None:
+            _pool._field("scratch_bytes").value = _scratch_bytes
 
 
 def get_num_threads() -> int:
@@ -873,9 +974,11 @@ def set_num_threads(threads: int) -> None:
 
     Example:
 
+        >>> before = get_num_threads()
         >>> set_num_threads(2)
         >>> get_num_threads()
         2
+        >>> set_num_threads(before)
     """
     global _threads
     if not isinstance(threads, int) or isinstance(threads, bool):
@@ -912,5 +1015,5 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 @atexit.register
 def _at_exit() -> None:
-    if _pool is not None and not sys.is_finalizing():
+    if _pool is not None:
         _pool.close()

@@ -221,7 +221,7 @@ def _contraction(module: Module, name: str, code: Contraction) -> Emitted:
                 reads.append(first_output + int(argument[6:]))
             else:
                 reads.append(argument)
-        workspaces |= kernel.workspaces
+        workspaces |= kernel.writes
         users.add(kernel.name)
         cost = kernel.flops / 60 + kernel.bytes / 12  # nanoseconds
         parts.append((kernel.name, kernel.pieces, kernel.grain, cost, reads))

@@ -141,7 +141,7 @@ class Fusion:
             return LOOP if lowered else HOST
         if name in VIEWS or kind == "reduce":
             return LOOP
-        if kind == "contract":
+        if kind in ("contract", "convolve"):
             return CONTRACTION
         if name in _MOVES:
             return MOVE
@@ -220,7 +220,7 @@ class Fusion:
     def _may_follow(self, unit: Unit) -> bool:
         """Whether a unit's operations can stand behind a contraction, on its tile."""
         return all(
-            node.primitive.kind == "contract"
+            node.primitive.kind in ("contract", "convolve")
             or (
                 node.primitive.kind in _ELEMENTWISE
                 and not any(_is_iota(source) for source in node.inputs)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradatim.engines.llvm import fusion as fuse
+from gradatim.engines.llvm.convolution import schedule_convolution
 from gradatim.engines.llvm.fusion import Fusion, Unit
 from gradatim.engines.llvm.kernels import (
     INPUT,
@@ -248,10 +249,6 @@ class _Scheduler:
 
     def _contraction(self, unit: Unit) -> None:
         head = unit.nodes[0]
-        a, b = (self.view(n) for n in head.inputs)
-        a_axes, b_axes, a_batch, b_batch = head.params
-        a_free = [k for k in range(len(a.shape)) if k not in a_axes and k not in a_batch]
-        b_free = [k for k in range(len(b.shape)) if k not in b_axes and k not in b_batch]
         body = _Body(self, unit)
         body.references[head] = ("acc", 0)
         writes, written = [], []
@@ -260,6 +257,13 @@ class _Scheduler:
             if node in self.fusion.stored:
                 writes.append((Access(node.dtype, contiguous(unit.domain)), reference))
                 written.append(node)
+        if head.primitive.kind == "convolve":
+            schedule_convolution(self, unit, body, writes, written)
+            return
+        a, b = (self.view(n) for n in head.inputs)
+        a_axes, b_axes, a_batch, b_batch = head.params
+        a_free = [k for k in range(len(a.shape)) if k not in a_axes and k not in a_batch]
+        b_free = [k for k in range(len(b.shape)) if k not in b_axes and k not in b_batch]
         code = Contraction(
             head.dtype,
             tuple(
@@ -288,16 +292,11 @@ class _Scheduler:
         name = node.primitive.name
         if name == "pad":
             low, high = node.params
-            if any(a > 0 for a in (*low, *high)):
-                self._fill(node.inputs[1], whole, node)
             source = self.view(node.inputs[0])
-            steps = (1,) * len(node.shape)
             starts = tuple(max(0, -a) for a in low)
             stops = tuple(n - max(0, -b) for n, b in zip(source.shape, high))
-            source = source.slice(starts, tuple(map(max, starts, stops)), steps)
-            first = tuple(max(0, a) for a in low)
-            ends = tuple(a + n for a, n in zip(first, source.shape))
-            self._copy(source, whole.slice(first, ends, steps), node)
+            source = source.slice(starts, tuple(map(max, starts, stops)), (1,) * len(starts))
+            self.pad(source, whole, tuple(max(0, a) for a in low), node.inputs[1], node)
         elif name == "concatenate":
             (axis,) = node.params
             start = 0
@@ -319,16 +318,28 @@ class _Scheduler:
             )
             self.launches.append(copy(update, target, node, write_moving=moving, shifts=pointers))
 
-    def _fill(self, number: Node, target: View, node: Node) -> None:
-        if self.fusion.is_inlined(number):
+    def pad(
+        self, source: View, whole: View, before: Shape, fill: Node | None, node: Node
+    ) -> None:
+        """Write `source` into the larger `whole`, `before` elements from its start, and the 0-d
+        `fill` (or zeros) around it."""
+        ends = tuple(a + n for a, n in zip(before, source.shape))
+        if whole.shape != source.shape:
+            self._fill(fill, whole, node)
+        self._copy(source, whole.slice(before, ends, (1,) * len(ends)), node)
+
+    def _fill(self, number: Node | None, target: View, node: Node) -> None:
+        if number is None:
             reads: tuple[Access, ...] = ()
             views: list[View] = []
-            reference: Any = self._inlined(number, target.shape)
+            reference: Any = ("constant", 0, target.storage.dtype)
+        elif self.fusion.is_inlined(number):
+            reads, views, reference = (), [], self._inlined(number, target.shape)
         else:
             view = self.view(number).spread(target.shape)
             reads, views = (Access(node.dtype, view.strides),), [view]
             reference = ("read", 0)
-        write = (Access(node.dtype, target.strides), reference)
+        write = (Access(target.storage.dtype, target.strides), reference)
         code = LoopNest(target.shape, (), reads, (), (write,), ())
         self.launches.append(Launch(code, [*views, target], [target.storage], [node]))
 

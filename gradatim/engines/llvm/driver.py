@@ -21,6 +21,13 @@ from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Launch, LoopNest, View
 from gradatim.engines.llvm.loops import Pieces, emit_loop
 from gradatim.engines.llvm.rows import emit_rows
 from gradatim.engines.llvm.schedule import Contraction, Host, Rows, Schedule
+from gradatim.engines.llvm.window_code import (
+    emit_places,
+    emit_windows,
+    places_workspace,
+    window_pointers,
+)
+from gradatim.engines.llvm.windows import Places, Windows
 
 ALONE = 12_000.0  # nanoseconds of work that are not worth waking a thread for
 REPORT = 4  # int64 words that say what went wrong
@@ -105,6 +112,10 @@ class _Writer:
             name = f"kernel{len(self.known)}"
             if isinstance(code, LoopNest):
                 found = _plain(emit_loop(self.module, name, code), _pointer_count(code))
+            elif isinstance(code, Windows):
+                found = _plain(emit_windows(self.module, name, code), window_pointers(code))
+            elif isinstance(code, Places):
+                found = _places(self.module, name, code)
             elif isinstance(code, Rows):
                 found = _plain(emit_rows(self.module, name, code), 4)
             else:
@@ -199,6 +210,13 @@ def _pointer_count(code: LoopNest) -> int:
 def _plain(pieces: list[Pieces], pointers: int) -> Emitted:
     reads: list[Any] = [*range(pointers), "report"]
     return Emitted([(p.name, p.pieces, p.grain, p.cost, reads) for p in pieces], {})
+
+
+def _places(module: Module, name: str, code: Places) -> Emitted:
+    size = places_workspace(code)
+    reads: list[Any] = [0, 1, 2, *["sums"] * (size > 0)]
+    parts = [(p.name, p.pieces, p.grain, p.cost, reads) for p in emit_places(module, name, code)]
+    return Emitted(parts, {"sums": size} if size else {})
 
 
 def _contraction(module: Module, name: str, code: Contraction) -> Emitted:

@@ -12,12 +12,13 @@ Constants and iotas are written into the loops that read them.
 from __future__ import annotations
 
 from gradatim.engines.llvm.kernels import View, contiguous
+from gradatim.engines.llvm.windows import follows_argmax
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node
 from gradatim.graph.program import Program
 
-LOOP, CONTRACTION, MOVE, INDEXED, SCAN, HOST = (
-    "loop", "contraction", "move", "indexed", "scan", "host",
+LOOP, CONTRACTION, MOVE, INDEXED, WINDOWS, SCAN, HOST = (
+    "loop", "contraction", "move", "indexed", "windows", "scan", "host",
 )  # fmt: skip
 
 VIEWS = ("reshape", "permute", "expand", "slice", "flip")
@@ -133,6 +134,8 @@ class Fusion:
             self._join_reduction(node, unit)
         elif kind == LOOP and primitive.kind in _ELEMENTWISE:
             self._join_elementwise(node, unit)
+        elif primitive.name == "window_gather":
+            self._join_argmax(node, unit)
 
     def _kind(self, node: Node) -> str:
         name, kind = node.primitive.name, node.primitive.kind
@@ -147,6 +150,8 @@ class Fusion:
             return MOVE
         if name in _INDEXED:
             return INDEXED
+        if kind == "window":
+            return WINDOWS
         if kind == "scan":
             return SCAN
         return HOST
@@ -239,6 +244,12 @@ class Fusion:
             and not self._between(unit, own)
         ):
             self._merge(unit, own)
+
+    def _join_argmax(self, node: Node, own: Unit) -> None:
+        """Let one kernel find both the largest of each window and where it stands."""
+        head = follows_argmax(node)
+        if head is not None and head in self.unit_of:
+            self._merge(self.unit_of[head], own)
 
     def _between(self, early: Unit, late: Unit) -> bool:
         """Whether something that `late` needs, needs `early` itself."""

@@ -30,6 +30,7 @@ from gradatim.engines.llvm.kernels import (
     contiguous,
 )
 from gradatim.engines.llvm.loops import split
+from gradatim.engines.llvm.windows import schedule_windows
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node, Shape
 from gradatim.graph.program import Program
@@ -381,6 +382,9 @@ class _Scheduler:
         )
         pointers = [table, index, other]
         self.launches.append(Launch(code, pointers, [whole.storage], [node], node))
+
+    def _windows(self, unit: Unit) -> None:
+        schedule_windows(self, unit)
 
     def _scan(self, unit: Unit) -> None:
         self._host(unit)

@@ -14,6 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from gradatim.engines.llvm.along import Cumulative, Extreme, Sort
+from gradatim.engines.llvm.along_code import (
+    emit_cumulative,
+    emit_extreme,
+    emit_sort,
+    sort_workspace,
+)
 from gradatim.engines.llvm.contraction import emit_contraction
 from gradatim.engines.llvm.emit import Function, Module, Value, constant
 from gradatim.engines.llvm.contracting import contraction_parts
@@ -30,6 +37,7 @@ from gradatim.engines.llvm.window_code import (
 from gradatim.engines.llvm.windows import Places, Windows
 
 ALONE = 12_000.0  # nanoseconds of work that are not worth waking a thread for
+_ALONG = {Extreme: emit_extreme, Cumulative: emit_cumulative}
 REPORT = 4  # int64 words that say what went wrong
 
 
@@ -116,6 +124,10 @@ class _Writer:
                 found = _plain(emit_windows(self.module, name, code), window_pointers(code))
             elif isinstance(code, Places):
                 found = _places(self.module, name, code)
+            elif type(code) in _ALONG:
+                found = _plain(_ALONG[type(code)](self.module, name, code), 2)
+            elif isinstance(code, Sort):
+                found = _sort(self.module, name, code)
             elif isinstance(code, Rows):
                 found = _plain(emit_rows(self.module, name, code), 4)
             else:
@@ -210,6 +222,13 @@ def _pointer_count(code: LoopNest) -> int:
 def _plain(pieces: list[Pieces], pointers: int) -> Emitted:
     reads: list[Any] = [*range(pointers), "report"]
     return Emitted([(p.name, p.pieces, p.grain, p.cost, reads) for p in pieces], {})
+
+
+def _sort(module: Module, name: str, code: Sort) -> Emitted:
+    spaces = sort_workspace(code)
+    reads: list[Any] = [0, 1, 2, *spaces]
+    parts = [(p.name, p.pieces, p.grain, p.cost, reads) for p in emit_sort(module, name, code)]
+    return Emitted(parts, spaces)
 
 
 def _places(module: Module, name: str, code: Places) -> Emitted:

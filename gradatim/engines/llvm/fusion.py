@@ -17,8 +17,8 @@ from gradatim.graph import primitives as p
 from gradatim.graph.node import Node
 from gradatim.graph.program import Program
 
-LOOP, CONTRACTION, MOVE, INDEXED, WINDOWS, SCAN, HOST = (
-    "loop", "contraction", "move", "indexed", "windows", "scan", "host",
+LOOP, CONTRACTION, MOVE, INDEXED, WINDOWS, ALONG, SCAN, HOST = (
+    "loop", "contraction", "move", "indexed", "windows", "along", "scan", "host",
 )  # fmt: skip
 
 VIEWS = ("reshape", "permute", "expand", "slice", "flip")
@@ -152,6 +152,8 @@ class Fusion:
             return INDEXED
         if kind == "window":
             return WINDOWS
+        if kind in ("argreduce", "cumulative", "sort"):
+            return ALONG
         if kind == "scan":
             return SCAN
         return HOST

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradatim.engines.llvm import fusion as fuse
+from gradatim.engines.llvm.along import schedule_along
 from gradatim.engines.llvm.convolution import schedule_convolution
 from gradatim.engines.llvm.fusion import Fusion, Unit
 from gradatim.engines.llvm.kernels import (
@@ -382,6 +383,9 @@ class _Scheduler:
         )
         pointers = [table, index, other]
         self.launches.append(Launch(code, pointers, [whole.storage], [node], node))
+
+    def _along(self, unit: Unit) -> None:
+        schedule_along(self, unit)
 
     def _windows(self, unit: Unit) -> None:
         schedule_windows(self, unit)

@@ -50,6 +50,21 @@ def _is_number(node: Node, number: float) -> bool:
     return node.primitive is p.CONSTANT and bool(node.params[0] == number) and p.is_special(node)
 
 
+@rule("scan")
+def simpler_body(node: Node) -> Node | None:
+    """The body of a loop is a graph too."""
+    body, *rest = node.params
+    inner = Program(body.inputs, body.outputs, (None,) * len(body.inputs), body.key)
+    outputs = simplify(inner).outputs
+    if outputs == body.outputs:
+        return None
+    simpler = p.Body(body.inputs, outputs)
+    if simpler == body:
+        return None
+    params = (simpler, *rest)
+    return Node(p.SCAN, node.inputs, params, node.shape, node.dtype, node.device)
+
+
 @rule("mul")
 def times_one(node: Node) -> Node | None:
     a, b = node.inputs

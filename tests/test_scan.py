@@ -15,7 +15,7 @@ from gradatim.graph.scan import close_over
 from gradatim.realize import compute
 
 rng = np.random.RandomState(3)
-B, H, I = 2, 3, 4  # batch, hidden, input
+B, H, F = 2, 3, 4  # batch, hidden, features
 
 
 def normal(*shape):
@@ -50,26 +50,26 @@ def cut(x, k):
 
 
 def rnn(T, reverse):
-    h, x, w, u = inputs_like((B, H), (B, I), (H, I), (H, H))
+    h, x, w, u = inputs_like((B, H), (B, F), (H, F), (H, H))
     new = p.tanh(p.add(linear(x, w), linear(h, u)))
     body = p.Body([h, x, w, u], [new, new])
     return (
         lambda h, x, w, u: p.scan(body, [h], [x], [w, u], T, reverse),
-        [normal(B, H), normal(T, B, I), normal(H, I), normal(H, H)],
+        [normal(B, H), normal(T, B, F), normal(H, F), normal(H, H)],
     )
 
 
 def lstm(T, reverse):
-    h, c, x, w, u, b = inputs_like((B, H), (B, H), (B, I), (4 * H, I), (4 * H, H), (4 * H,))
+    h, c, x, w, u, b = inputs_like((B, H), (B, H), (B, F), (4 * H, F), (4 * H, H), (4 * H,))
     gates = p.add(p.add(linear(x, w), b), linear(h, u))
     i, f, g, o = (cut(gates, k) for k in range(4))
     new_c = p.add(p.mul(p.sigmoid(f), c), p.mul(p.sigmoid(i), p.tanh(g)))
     new_h = p.mul(p.sigmoid(o), p.tanh(new_c))
     body = p.Body([h, c, x, w, u, b], [new_h, new_c, new_h])
+    shapes = [(B, H), (B, H), (T, B, F), (4 * H, F), (4 * H, H), (4 * H,)]
     return (
         lambda h, c, x, w, u, b: p.scan(body, [h, c], [x], [w, u, b], T, reverse),
-        [normal(B, H), normal(B, H), normal(T, B, I), normal(4 * H, I), normal(4 * H, H)]
-        + [normal(4 * H)],
+        [normal(*shape) for shape in shapes],
     )
 
 
@@ -302,7 +302,7 @@ def test_a_drawn_scan_shows_its_body():
     function, arrays = rnn(5, True)
     text = draw.to_text(close(trace(function(*map(leaf, arrays)))))
     assert "%4 = scan(%0, %1, %2, %3, 5 steps backwards)" in text
-    assert "each step of %4:\n  %0 = input 0" in text
+    assert "each step of %4:\n  %0 = input 1" in text
     assert "  %7 = tanh(%6)" in text
 
 

@@ -162,7 +162,12 @@ def simplify(program: Program) -> Program:
     """An equal Program with fewer Nodes."""
     recording, mode.recording = mode.recording, False
     try:
-        return _simplify(program)
+        simpler = _simplify(program)
+        if any(node.primitive is p.SCAN for node in simpler.nodes):
+            from gradatim.graph import scan_rewrite
+
+            simpler = _simplify(scan_rewrite.rewrite(simpler))
+        return simpler
     finally:
         mode.recording = recording
 

@@ -53,6 +53,8 @@ class Body:
             self.outputs = tuple(rebuild(outputs, known))
         finally:
             mode.recording = recording
+        for node in known.values():
+            node.site = None  # the scan has one
         self.key = self._make_key()
         self._hash = hash(self.key)
 

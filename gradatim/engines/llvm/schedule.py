@@ -30,6 +30,7 @@ from gradatim.engines.llvm.kernels import (
     contiguous,
 )
 from gradatim.engines.llvm.loops import split
+from gradatim.engines.llvm.recurrence import schedule_scan
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node, Shape
 from gradatim.graph.program import Program
@@ -383,7 +384,7 @@ class _Scheduler:
         self.launches.append(Launch(code, pointers, [whole.storage], [node], node))
 
     def _scan(self, unit: Unit) -> None:
-        self._host(unit)
+        schedule_scan(self, unit)
 
     def _host(self, unit: Unit) -> None:
         (node,) = unit.nodes

@@ -177,7 +177,7 @@ class _Writer:
         cost: float, launch: Launch, place: int,
     ) -> None:  # fmt: skip
         alone = pieces == 1 or cost < ALONE
-        if alone and function not in _NEED_SCRATCH(self.module):
+        if alone and function not in self.module.scratch_users:
             text = f"call i32 @{function}({args!r}, i64 0, i64 {pieces}, ptr null)"
         else:
             step = pieces if alone else grain
@@ -189,12 +189,6 @@ class _Writer:
         with f.if_(f.compare("ne", status, 0)):
             f.ret(constant(place + 1, "i32"))
             f.start(f.label("dead"))
-
-
-def _NEED_SCRATCH(module: Module) -> set[str]:
-    """Functions that use the memory of their thread."""
-    found: set[str] = getattr(module, "scratch_users", set())
-    return found
 
 
 def _pointer_count(code: LoopNest) -> int:
@@ -211,15 +205,18 @@ def _contraction(module: Module, name: str, code: Contraction) -> Emitted:
     kernels = emit_contraction(module, name, nest, extras, outputs, epilogue)
     parts = []
     workspaces: dict[str, int] = {}
-    users: set[str] = getattr(module, "scratch_users", set())
     for kernel in kernels:
         reads = name_pointers(kernel.arguments, len(extras))
         workspaces |= kernel.writes
-        users.add(kernel.name)
-        cost = kernel.flops / 60 + kernel.bytes / 12  # nanoseconds
-        parts.append((kernel.name, kernel.pieces, kernel.grain, cost, reads))
-    module.scratch_users = users  # type: ignore[attr-defined]
+        module.scratch_users.add(kernel.name)
+        parts.append((kernel.name, kernel.pieces, kernel.grain, kernel_cost(kernel), reads))
     return Emitted(parts, workspaces)
+
+
+def kernel_cost(kernel: Any) -> float:
+    """About the nanoseconds that one thread takes."""
+    nanoseconds: float = kernel.flops / 60 + kernel.bytes / 12
+    return nanoseconds
 
 
 def name_pointers(arguments: list[str], extras: int) -> list[Any]:

@@ -15,7 +15,7 @@ _MODULES = (
     "casting", "joining", "reduce", "extremes", "moments", "norms", "cumulative", "linear",
     "products", "einsum", "indexing", "gathering", "scattering", "counting", "diagonals",
     "searching", "sorting", "quantiles", "activations", "losses", "classification", "draws",
-    "draws_in_place", "loops", "inplace",
+    "draws_in_place", "loops", "recurrent", "inplace",
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {}

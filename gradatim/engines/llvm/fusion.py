@@ -165,8 +165,7 @@ class Fusion:
         return view.flip(params[0])
 
     def _producer(self, node: Node) -> Unit | None:
-        while node.primitive.name == "pick":
-            node = node.inputs[0]
+        """The unit whose memory a Node is read from."""
         base = self.view(node).storage
         while base.primitive.name == "pick":
             base = base.inputs[0]

@@ -149,6 +149,12 @@ class Features:
     has_masks: bool = True
     has_bf16_dot: bool = False
 
+    @property
+    def has_rounding(self) -> bool:
+        """Whether floats are rounded to whole ones by an instruction (SSE4.1; NEON has it): so
+        with every processor above that has fused multiply-add."""
+        return self.has_fma
+
     def lanes(self, type: Type) -> int:
         """How many elements of a scalar type a register holds."""
         return self.vector_bytes // SIZES[type]
@@ -432,9 +438,7 @@ class Function:
         second = repr(b) if b is not None else f"{a.type} poison"
         places = ", ".join("i32 poison" if k < 0 else f"i32 {k}" for k in order)
         type = vector(element(a.type), len(order))
-        return self.emit(
-            f"shufflevector {a!r}, {second}, <{len(order)} x i32> <{places}>", type
-        )
+        return self.emit(f"shufflevector {a!r}, {second}, <{len(order)} x i32> <{places}>", type)
 
     def first_lanes(self, count: Value, total: int) -> Value:
         """A mask of `total` lanes whose first `count` (i64) are on."""

@@ -244,6 +244,21 @@ def restore():
     threads.pool().spin_microseconds = threads.SPIN_MICROSECONDS
 
 
+def workers():
+    return [t for t in threading.enumerate() if t.name.startswith("gradatim-")]
+
+
+def hire(count):
+    """Set the number of threads, and wait until all the workers are there and the old ones gone:
+    until then a call may run on fewer."""
+    threads.set_num_threads(count)
+    there = threads.pool()._field("workers")
+    deadline = time.monotonic() + 10
+    while not len(workers()) == there.value == count - 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 def run_script(body, seconds=20, **environment):
     """Run `body` in a Python of its own, with `share` and the rest of this file at hand. Returns
     the finished process, and how long it took to end after the body's last line."""
@@ -401,9 +416,8 @@ define void @get(ptr %place) {
 def test_workers_come_when_they_are_needed(count, spin):
     # Each piece waits for all others to have begun, so it takes a worker for each: one wake-up
     # that is lost shows.
-    threads.set_num_threads(count)
+    hire(count)
     threads.pool().spin_microseconds = spin
-    time.sleep(0.05)
     rng = random.Random(count)
     args = words(0, count)
     for _ in range(300):
@@ -415,7 +429,7 @@ def test_workers_come_when_they_are_needed(count, spin):
 def test_a_call_in_the_moment_in_which_a_worker_falls_asleep():
     # Spins of 0 to 5 microseconds are about as long as Python needs between two calls. Without
     # the mutex in the call, a wake-up was lost once in 100,000.
-    threads.set_num_threads(2)
+    hire(2)
     rng = random.Random(0)
     args = words(0, 2)
     for _ in range(40_000):
@@ -453,7 +467,7 @@ print(time.process_time() - start)
 def test_a_call_costs_microseconds():
     # One microsecond on the machine this was written on, and half of that when nobody is needed;
     # the bounds leave room for busy neighbours, and are far below a system call for each.
-    threads.set_num_threads(2)
+    hire(2)
     counters = np.zeros(2, np.int32)
     args = words(counters)
     best = {}
@@ -471,7 +485,7 @@ def test_a_call_costs_microseconds():
 
 @pytest.mark.parametrize("callers", [2, 4])
 def test_several_python_threads_at_once(callers):
-    threads.set_num_threads(2)
+    hire(2)
     share("count", words(np.zeros(1, np.int32)), 1)
     failures = []
 
@@ -492,7 +506,7 @@ def test_several_python_threads_at_once(callers):
 
 
 def test_only_one_caller_has_the_workers():
-    threads.set_num_threads(2)
+    hire(2)
     share("count", words(np.zeros(1, np.int32)), 1)
     failures = []
 
@@ -529,15 +543,8 @@ def test_the_number_of_threads_can_change_while_others_call():
     stop.set()
     caller.join()
     assert failures and not any(failures)
-    threads.set_num_threads(2)
-    deadline = time.monotonic() + 5
-    ours = []
-    while time.monotonic() < deadline:
-        ours = [t for t in threading.enumerate() if t.name.startswith("gradatim-")]
-        if len(ours) == 1:
-            break
-        time.sleep(0.01)
-    assert len(ours) == 1  # the others have left
+    hire(2)
+    assert share("meet", words(0, 2), 2) == 0
 
 
 FORK = """
@@ -570,6 +577,7 @@ for turn in range(25):
     child = os.fork()
     if child == 0:
         fine = right() and share("scribble", words(20 << 20), 2) == 0
+        hire(2)
         fine = fine and share("meet", words(0, 2), 2) == 0  # it has a worker of its own
         grandchild = os.fork() if turn == 0 else None
         if grandchild == 0:

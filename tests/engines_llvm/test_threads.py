@@ -295,6 +295,23 @@ def test_every_piece_is_done_once(count):
             assert counters.tolist() == [0, *[10] * pieces, 0]
 
 
+def test_more_threads_than_regions():
+    hire(threads.REGIONS + 4)
+    for pieces in (15, 16, 17, 300):
+        counters = np.zeros(pieces, np.int32)
+        assert share("count", words(counters), pieces, times=50) == 0
+        assert counters.tolist() == [50] * pieces
+    assert share("meet", words(0, threads.REGIONS + 4), threads.REGIONS + 4) == 0
+
+
+def test_more_pieces_than_chunks_can_be_counted():
+    hire(2)
+    pieces = (1 << 24) + 5
+    counters = np.zeros(pieces, np.int32)
+    assert share("count", words(counters), pieces, times=2) == 0
+    assert (counters == 2).all()
+
+
 def test_no_pieces_no_call():
     assert share("report", words(7), pieces=0) == 0
     assert share("report", words(7), pieces=-3) == 0
@@ -406,6 +423,40 @@ define void @get(ptr %place) {
     set_mode(mode[1:].ctypes.data)
     assert args[1] == 5e-324 * 2
     assert mode[2] & 0xFFC0 == 0x9FC0  # the caller has its own mode back
+
+
+def test_ctrl_c_in_the_middle_of_a_call():
+    run_script("""
+import signal
+share("count", words(np.zeros(9, np.int32)), 9)
+counters = np.zeros(9, np.int32)
+for _ in range(5):
+    threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        while True:
+            share("count", words(counters), 9, times=1000)
+    except KeyboardInterrupt:
+        assert len(set(counters.tolist())) == 1
+    try:
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        time.sleep(5)
+        raise SystemExit("the signal went to a worker")
+    except KeyboardInterrupt:
+        pass
+""")
+
+
+def test_a_caller_may_keep_the_gil():
+    hire(2)
+    share("count", words(np.zeros(1, np.int32)), 1)
+    pool = threads.pool()
+    parallel_for = ctypes.PYFUNCTYPE(ctypes.c_int32, PTR, PTR, PTR, I64, I64)(
+        pool.parallel_for_address
+    )
+    args = words(0, 2)
+    for _ in range(1000):
+        assert parallel_for(pool.address, ADDRESSES["meet"], args.ctypes.data, 2, 1) == 0
+    assert args[0] == 2000
 
 
 # --- spinning, sleeping, waking ------------------------------------------------------------------

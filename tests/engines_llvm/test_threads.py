@@ -4,6 +4,7 @@ import ctypes
 import math
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -427,7 +428,6 @@ define void @get(ptr %place) {
 
 def test_ctrl_c_in_the_middle_of_a_call():
     run_script("""
-import signal
 share("count", words(np.zeros(9, np.int32)), 9)
 counters = np.zeros(9, np.int32)
 for _ in range(5):
@@ -444,6 +444,16 @@ for _ in range(5):
     except KeyboardInterrupt:
         pass
 """)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
+def test_workers_take_no_signals_but_their_own():
+    hire(2)
+    (worker,) = workers()
+    status = Path(f"/proc/self/task/{worker.native_id}/status").read_text()
+    blocked = int(status.partition("SigBlk:")[2].split()[0], 16)
+    assert blocked >> (signal.SIGINT - 1) & 1
+    assert not blocked >> (signal.SIGSEGV - 1) & 1
 
 
 def test_a_caller_may_keep_the_gil():
@@ -557,7 +567,7 @@ def test_several_python_threads_at_once(callers):
 
 
 def test_only_one_caller_has_the_workers():
-    hire(2)
+    hire(3)
     share("count", words(np.zeros(1, np.int32)), 1)
     failures = []
 

@@ -941,7 +941,7 @@ class Pool:
             self._workers.append(worker)
         return threads
 
-    def close(self, timeout: float = 0.5) -> None:
+    def close(self, timeout: float = 0.3) -> None:
         """Send the workers away and wait for them, for at most `timeout` seconds. The pool can
         still be used: each caller runs alone."""
         self._native.dismiss(self.address)

@@ -152,6 +152,8 @@ class LLVMExecutable:
 
 def _array(view: View, arrays: list[Array], inputs: int, arena: Arena) -> Array:
     storage = view.storage
+    if 0 in view.shape:
+        return np.empty(view.shape, storage.dtype.numpy)
     if storage.kind not in (INPUT, OUTPUT):
         return arena.array(view)
     base = arrays[storage.position + (inputs if storage.kind == OUTPUT else 0)]

@@ -260,7 +260,7 @@ def emit_cumulative(module: Module, name: str, code: Cumulative) -> list[Pieces]
             start = constant(-0.0, wide)  # so that a sum of -0.0 is -0.0
         with f.loop(0, extent, 1, [start]) as loop:
             value = load(f.at(address, f.mul(loop.index, s), load.type), count, mask)
-            total = elementwise.combine(f, how, code.dtype, loop.carry[0], value)
+            total = elementwise.combine(how)(f, code.dtype, loop.carry[0], value)
             loop.next(total)
             rounded = elementwise.round_to(f, total, code.dtype)
             place = f.at(target, f.mul(loop.index, t), load.type)

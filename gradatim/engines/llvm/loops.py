@@ -16,12 +16,13 @@ whichever thread does what.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gradatim.engines.llvm import elementwise
+from gradatim.engines.llvm import conversion, elementwise, native
 from gradatim.engines.llvm.emit import (
     Function,
     Module,
@@ -30,12 +31,14 @@ from gradatim.engines.llvm.emit import (
     constant,
     element,
     lanes,
+    like,
     vector,
     vector_constant,
 )
 from gradatim.engines.llvm.kernels import Access, LoopNest
 from gradatim.graph import dtypes
 from gradatim.graph.dtypes import DType
+from gradatim.graph.node import Node
 
 BLOCK = 8192  # elements of a long vector axis that one piece takes
 PIECE = 16384  # points that one piece should have at least
@@ -87,7 +90,7 @@ def to_register(f: Function, value: Value, dtype: DType) -> Value:
     if dtype is dtypes.bool_:
         return f.compare("ne", value, 0)
     if dtype is dtypes.float16 or dtype is dtypes.bfloat16:
-        return f.convert(value, "float")
+        return conversion.from_half_bits(f, f.bitcast(value, like(value.type, "i16")), dtype)
     return value
 
 
@@ -96,15 +99,26 @@ def to_memory(f: Function, value: Value, dtype: DType) -> Value:
     if dtype is dtypes.bool_:
         return f.convert(value, "i8", signed=False)
     if dtype is dtypes.float16 or dtype is dtypes.bfloat16:
-        return f.convert(value, MEMORY_TYPES[dtype])
+        raw = conversion.half_bits(f, value, dtype)
+        return f.bitcast(raw, like(value.type, MEMORY_TYPES[dtype]))
     return value
 
 
+def divides_integers(name: str, dtype: DType) -> bool:
+    """Whether an operation fails where its divisor is 0."""
+    return name in ("floor_divide", "remainder", "fmod") and not dtype.is_floating_point
+
+
 def emit_operations(
-    f: Function, operations: Any, count: int, find: Callable[[Any, list[Value]], Value]
+    f: Function,
+    operations: Any,
+    count: int,
+    find: Callable[[Any, list[Value]], Value],
+    mask: Value | None = None,
 ) -> list[Value]:
     """Write the operations of a body on vectors of `count` lanes. `find(reference, results)` gives
-    the value of a reference that is not an operation's."""
+    the value of a reference that is not an operation's. The function returns 1 where an integer is
+    divided by 0 (in a lane whose mask is on)."""
     results: list[Value] = []
 
     def value(reference: Any) -> Value:
@@ -116,12 +130,41 @@ def emit_operations(
 
     for operation in operations:
         given = [value(reference) for reference in operation.operands]
+        if divides_integers(operation.name, operation.reads):
+            _stop_at_zero(f, given[1], mask)
         made = elementwise.lower(
             f, operation.name, operation.params, operation.reads, operation.gives, given
         )
         assert made is not None, f"{operation.name} has no lowering"
         results.append(made)
     return results
+
+
+def _stop_at_zero(f: Function, divisor: Value, mask: Value | None) -> None:
+    bad = f.compare("eq", divisor, 0) if divisor.type[-2:] != "i1" else f.not_(divisor)
+    if mask is not None:
+        bad = f.and_(bad, mask)
+    if lanes(bad.type) > 1:
+        packed = f.bitcast(bad, f"i{lanes(bad.type)}")
+        bad = f.compare("ne", packed, 0)
+    with f.if_(bad):
+        f.do("ret i32 1")
+        f.start(f.label("dead"))
+
+
+def can_lower(node: Node) -> bool:
+    """Whether an elementwise Node has vector code for its dtypes."""
+    reads = node.inputs[1 if node.primitive.kind == "select" else 0].dtype
+    return _can_lower(node.primitive.name, reads, node.dtype, len(node.inputs))
+
+
+@functools.cache
+def _can_lower(name: str, reads: DType, gives: DType, count: int) -> bool:
+    types = [REGISTER_TYPES[reads]] * count
+    if name == "select":
+        types[0] = "i1"
+    f = Module(native.features()).function("trial", types, "i32")
+    return elementwise.lower(f, name, (), reads, gives, f.params) is not None
 
 
 # --- preparing a nest ----------------------------------------------------------------------------
@@ -307,8 +350,8 @@ class _Emitter:
 
     def run(self) -> list[Pieces]:
         nest = self.nest
-        if nest.reduced and not nest.points:
-            return [self._identities()]
+        if nest.reductions and not nest.points:
+            return self._identities()
         if not nest.points:
             return []
         self._block()
@@ -359,7 +402,7 @@ class _Emitter:
                 moved[k] = f.at(moved[k], f.mul(start, stride), MEMORY_TYPES[access.dtype])
         return moved
 
-    def _identities(self) -> Pieces:
+    def _identities(self) -> list[Pieces]:
         """A reduction of nothing: every result is the identity."""
         nest = self.nest
         kept = [k for k in range(len(nest.extents)) if k not in nest.reduced]
@@ -368,7 +411,7 @@ class _Emitter:
             for r in nest.reductions
         )
         blank = LoopNest(tuple(nest.extents[k] for k in kept), (), (), (), writes, ())
-        return _Shifted(self.module, self.name, merged(blank), len(nest.reads)).run()[0]
+        return _Shifted(self.module, self.name, merged(blank), len(nest.reads) + len(nest.writes)).run()
 
     # --- one unit --------------------------------------------------------------------------------
 
@@ -504,7 +547,7 @@ class _Emitter:
             assert kind == "iota"
             return self._iota(f, reference, index, i, count)
 
-        results = emit_operations(f, nest.operations, count, find)
+        results = emit_operations(f, nest.operations, count, find, mask)
         for k, (access, reference) in enumerate(nest.writes):
             value = to_memory(f, find(reference, results), access.dtype)
             self._store(f, access, pointers[len(nest.reads) + k], i, value, mask)
@@ -743,7 +786,7 @@ class _Emitter:
 
     def _combine(self, f: Function, r: Any, total: Value, value: Value) -> Value:
         value = _as_accumulator(f, value, r.dtype)
-        return elementwise.combine(f, r.how, r.dtype, total, value)
+        return elementwise.combine(r.how)(f, r.dtype, total, value)
 
     def _store_result(
         self, f: Function, r: Any, pointers: list[Value], k: int, total: Value, i: Value | None,

@@ -30,7 +30,8 @@ from gradatim.engines.llvm.kernels import (
     View,
     contiguous,
 )
-from gradatim.engines.llvm.loops import split
+from gradatim.engines.llvm.loops import divides_integers, split
+from gradatim.engines.llvm.recurrence import schedule_scan
 from gradatim.engines.llvm.windows import schedule_windows
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node, Shape
@@ -120,15 +121,15 @@ class Schedule:
         return "\n".join(lines)
 
 
-def schedule(program: Program, can_lower: dict[str, object] | None = None) -> Schedule:
+def schedule(program: Program) -> Schedule:
     """Turn a (simplified) Program into launches."""
-    return _Scheduler(program, can_lower).run()
+    return _Scheduler(program).run()
 
 
 class _Scheduler:
-    def __init__(self, program: Program, can_lower: dict[str, object] | None):
+    def __init__(self, program: Program):
         self.program = program
-        self.fusion = Fusion(program, can_lower)
+        self.fusion = Fusion(program)
         self.storage: dict[Any, Storage] = {}
         self.launches: list[Launch] = []
         for position, node in enumerate(program.inputs):
@@ -391,7 +392,7 @@ class _Scheduler:
         schedule_windows(self, unit)
 
     def _scan(self, unit: Unit) -> None:
-        self._host(unit)
+        schedule_scan(self, unit)
 
     def _host(self, unit: Unit) -> None:
         (node,) = unit.nodes
@@ -429,9 +430,7 @@ def copy(
 
 
 def _may_fail(node: Node) -> bool:
-    return (
-        node.primitive.name in ("floor_divide", "remainder", "fmod") and not node.dtype.is_floating_point
-    )
+    return divides_integers(node.primitive.name, node.dtype)
 
 
 class _Body:

@@ -413,7 +413,7 @@ class _Writer:
                         value = f.select(hits, value, zero)
                     elif valid is not None:
                         value = f.select(valid, value, zero)
-                    news[k] = elementwise.combine(f, "sum", code.dtype, news[k], value)
+                    news[k] = elementwise.combine("sum")(f, code.dtype, news[k], value)
             return news
 
         totals = taps([zero] * len(self.last.phases), each)
@@ -714,7 +714,7 @@ def emit_places(module: Module, name: str, code: Places) -> list[Pieces]:
                 old = f.load(type, at)
                 if not half:
                     old = to_register(f, old, code.dtype)
-                total = elementwise.combine(f, "sum", code.dtype, old, value)
+                total = elementwise.combine("sum")(f, code.dtype, old, value)
                 f.store(total if half else to_memory(f, total, code.dtype), at)
             if half:
                 with f.loop(0, code.size) as k:

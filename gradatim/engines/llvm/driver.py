@@ -28,6 +28,8 @@ from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Launch, LoopNest, View
 from gradatim.engines.llvm.loops import Pieces, emit_loop
 from gradatim.engines.llvm.recurrence import Recurrence, emit_scan
 from gradatim.engines.llvm.rows import emit_rows
+from gradatim.engines.llvm.rowwise import RowNest
+from gradatim.engines.llvm.rowwise_code import emit_rownest
 from gradatim.engines.llvm.schedule import Contraction, Host, Rows, Schedule
 from gradatim.engines.llvm.window_code import (
     emit_places,
@@ -121,6 +123,9 @@ class _Writer:
             name = f"kernel{len(self.known)}"
             if isinstance(code, LoopNest):
                 found = _plain(emit_loop(self.module, name, code), _pointer_count(code))
+            elif isinstance(code, RowNest):
+                pieces = emit_rownest(self.module, name, code)
+                found = _plain(pieces, len(code.reads) + len(code.writes))
             elif isinstance(code, Windows):
                 found = _plain(emit_windows(self.module, name, code), window_pointers(code))
             elif isinstance(code, Places):

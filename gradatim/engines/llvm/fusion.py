@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from gradatim.engines.llvm.kernels import View, contiguous
 from gradatim.engines.llvm.loops import can_lower, divides_integers
+from gradatim.engines.llvm.rowwise import join_rows
 from gradatim.engines.llvm.windows import follows_argmax
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node
 from gradatim.graph.program import Program
 
-LOOP, CONTRACTION, MOVE, INDEXED, WINDOWS, ALONG, SCAN, HOST = (
-    "loop", "contraction", "move", "indexed", "windows", "along", "scan", "host",
+LOOP, ROWWISE, CONTRACTION, MOVE, INDEXED, WINDOWS, ALONG, SCAN, HOST = (
+    "loop", "rowwise", "contraction", "move", "indexed", "windows", "along", "scan", "host",
 )  # fmt: skip
 
 VIEWS = ("reshape", "permute", "expand", "slice", "flip")
@@ -87,6 +88,7 @@ class Fusion:
             self.views[node] = View(node, node.shape, strides)
         for place, node in enumerate(program.nodes[len(program.inputs) :]):
             self._add(node, place)
+        join_rows(self)
         self.units = [unit for unit in self.units if unit.nodes]
         self._find_stored()
 
@@ -313,6 +315,8 @@ class Fusion:
                     if self.is_inlined(source):
                         continue
                     base = self.view(source).storage
+                    if base in members and unit.kind == ROWWISE:
+                        continue
                     if base not in members or not self._in_register(source, unit):
                         stored.add(base)
         self.stored = stored

@@ -345,7 +345,7 @@ class _Emitter:
         self.length = nest.extents[self.axis] if self.axis is not None else 1
         self.rows = math.prod(nest.extents[k] for k in self.kept)
         self.work = max(1, nest.points) * (
-            1 + sum(_COST.get(op.name, 1) for op in nest.operations)
+            1 + sum(OPERATION_COST.get(op.name, 1) for op in nest.operations)
         )
 
     def run(self) -> list[Pieces]:
@@ -821,7 +821,7 @@ class _Shifted(_Emitter):
 # --- small things --------------------------------------------------------------------------------
 
 # What an operation costs beside an addition, roughly, for the size of pieces.
-_COST = {
+OPERATION_COST = {
     "exp": 6, "log": 8, "tanh": 8, "sigmoid": 8, "erf": 10, "sin": 10, "cos": 10, "pow": 20,
     "div": 3, "sqrt": 3, "expm1": 8, "log1p": 10, "tan": 12, "floor_divide": 8, "remainder": 8,
 }  # fmt: skip

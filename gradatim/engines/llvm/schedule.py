@@ -32,6 +32,7 @@ from gradatim.engines.llvm.kernels import (
 )
 from gradatim.engines.llvm.loops import divides_integers, split
 from gradatim.engines.llvm.recurrence import schedule_scan
+from gradatim.engines.llvm.rowwise import schedule_rows
 from gradatim.engines.llvm.windows import schedule_windows
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node, Shape
@@ -384,6 +385,9 @@ class _Scheduler:
         )
         pointers = [table, index, other]
         self.launches.append(Launch(code, pointers, [whole.storage], [node], node))
+
+    def _rowwise(self, unit: Unit) -> None:
+        schedule_rows(self, unit)
 
     def _along(self, unit: Unit) -> None:
         schedule_along(self, unit)

@@ -218,6 +218,8 @@ class Fusion:
                 continue
             if len(own.nodes) + len(unit.nodes) > MAX_NODES:
                 continue
+            if unit.domain in ((), (1,)) and not own.before <= unit.before | {unit}:
+                continue  # little to gain, and other readers of a number would have to wait
             if not self._between(unit, own):
                 own = self._merge(unit, own)
 

@@ -82,7 +82,7 @@ class RowNest:
 
 def join_rows(fusion: Any) -> None:
     """Make one unit of kind "rowwise" of loops that go row by row over the same rows."""
-    for first in list(fusion.units):
+    for first in sorted(fusion.units, key=lambda unit: -math.prod(unit.domain)):
         unit = first
         grown = _is_anchor(fusion, unit)
         while grown:

@@ -42,6 +42,8 @@ TABLES["normalization"] = (
     F.instance_norm(x, m.detach(), v.detach(), use_input_stats=False)
     F.rms_norm(r, (4,))
     F.rms_norm(x, (2, 3), w, 0.1)
+    F.local_response_norm(x, 3, 0.5)
+    F.local_response_norm(x[:, :, :, 0], 2, 1.0, 0.3, 2.0)
     F.layer_norm(r.half(), (4,)).detach()
     F.batch_norm(x.bfloat16(), None, None, training=True).detach()
     """,
@@ -96,6 +98,7 @@ F.group_norm(x, 2)
 F.group_norm(x[0, 0, 0], 1)
 F.group_norm(x, 3, b[:2])
 F.instance_norm(x[:, :, :1, :1])
+F.local_response_norm(b[None], 2)
 """
 
 

@@ -136,6 +136,7 @@ class _State:
         self.bytes = 0  # of values handed in since then
         self.eager = False
         self.anomaly = False
+        self.exposures = 0  # how often memory was handed out, ever
         self.exposed_read = False  # an operation just read memory that others share
         self.special = False  # any of these three
         self.capture: Capture | None = None
@@ -337,11 +338,14 @@ def drawn(shape: tuple[int, ...], dtype: DType, draw: Callable[[], np.ndarray[An
     """
     from gradatim.tensor import wrap
 
-    array = np.ascontiguousarray(draw()).reshape(shape)
+    def contiguous() -> np.ndarray[Any, Any]:
+        return np.ascontiguousarray(draw()).reshape(shape)
+
+    array = contiguous()
     node = p.value(array, shape, dtype)
     hold(array.nbytes)
     if state.capture is not None:
-        state.capture.add_source(node, draw)
+        state.capture.add_source(node, contiguous)
     return wrap(node)
 
 

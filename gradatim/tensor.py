@@ -587,6 +587,7 @@ class Tensor:
             value_of(cell.node)
             owner = _Shared(cell.node.buffer)
             cell.exposure = weakref.ref(owner)
+            state.exposures += 1
         else:
             found = cell.exposure()
             owner = found if isinstance(found, _Shared) else _Shared(cell.node.buffer)

@@ -76,7 +76,12 @@ for _name in ("bool", "int", "float", "hash", "repr", "str", "round", "trunc", "
 def traced_node(number: TracedFloat, dtype: DType) -> Node:
     """A 0-d input that holds the number's value of each call."""
     read = number.read
-    node = p.value(np.asarray(float.__float__(number)).astype(dtype.numpy), (), dtype)
+    array = np.asarray(float.__float__(number)).astype(dtype.numpy)
+    node = p.value(array, (), dtype)
     assert state.capture is not None
-    state.capture.add_source(node, lambda: np.asarray(read()).astype(dtype.numpy))
+    if dtype.is_floating_point:
+        state.capture.effects.append(lambda: array.fill(read()))
+        state.capture.add_source(node, None)
+    else:
+        state.capture.add_source(node, lambda: np.asarray(read()).astype(dtype.numpy))
     return node

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,8 +44,62 @@ class Executable(Protocol):
         """Run once. Each output goes into the buffer given for it, which may be one of the
         inputs, or into a new one where None is given. Outputs never share memory with each other
         or with any other input, and are contiguous. On failure no buffer has been written.
+
+        An exception (Ctrl-C) leaves all of them written, or none.
         """
         ...
+
+
+Bound = Callable[[Sequence[Buffer]], tuple[Failure | None, list[Buffer]]]
+
+
+class Bindable(Executable, Protocol):
+    """An Executable that can be told which buffers stay the same in the calls to come, so that it
+    need not look up their addresses at each one. This is optional.
+    """
+
+    def bind(self, inputs: Sequence[Buffer | None], into: Sequence[Buffer | None]) -> Bound:
+        """A function for calls with these buffers.
+
+        It takes a buffer for each None in `inputs`, in order, and gives the failure or None, and
+        a new buffer for each None in `into`, in order. It holds the other buffers. Any number of
+        bound functions of one Executable may be alive.
+        """
+        ...
+
+
+def bind(
+    executable: Executable, inputs: Sequence[Buffer | None], into: Sequence[Buffer | None]
+) -> Bound:
+    """`executable.bind(inputs, into)`, also where the executable has no such method."""
+    own: Callable[..., Bound] | None = getattr(executable, "bind", None)
+    if own is not None:
+        return own(inputs, into)
+    fixed, targets = list(inputs), list(into)
+    places = [k for k, buffer in enumerate(fixed) if buffer is None]
+    new = [k for k, buffer in enumerate(targets) if buffer is None]
+
+    def run(varying: Sequence[Buffer]) -> tuple[Failure | None, list[Buffer]]:
+        buffers = fixed.copy()
+        for k, buffer in zip(places, varying):
+            buffers[k] = buffer
+        failure, results = executable(buffers, targets)
+        return failure, [results[k] for k in new] if failure is None else []
+
+    return run
+
+
+def without_interruption(run: Callable[[], None]) -> None:
+    """Run something short, which may be run again, to its end though Ctrl-C comes in between."""
+    interrupt = None
+    while True:
+        try:
+            run()
+            break
+        except KeyboardInterrupt as error:
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
 
 
 class Engine(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.engines import Failure, special
+from gradatim.engines import Failure, special, without_interruption
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, Error
 from gradatim.graph.node import Node
 from gradatim.graph.primitives import PRIMITIVES, Primitive
@@ -356,10 +356,13 @@ class ReferenceExecutable:
                 results.append(np.array(array, order="C"))
             else:
                 results.append(array)
-        for k, target in zip(self.outputs, into):  # every value has been read by now
-            if target is not None:
-                source = values[k]
-                np.copyto(target, source)
+
+        def write() -> None:  # every value has been read by now
+            for k, target in zip(self.outputs, into):
+                if target is not None:
+                    np.copyto(target, values[k])
+
+        without_interruption(write)
         return None, results
 
 

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
-from functools import partial
-from operator import getitem, is_
+from itertools import repeat
+from operator import is_
 from typing import Any, ClassVar
 
 from gradatim import ops
 from gradatim.autograd import enable_grad, no_grad
-from gradatim.capture import capturing, guard, host_scalar, on_replay, outside
+from gradatim.capture import capturing, guard, host_scalars, outside
 from gradatim.optim.checkpoint import Group
 from gradatim.optim.optimizer import Optimizer
 from gradatim.realize import commit
@@ -167,18 +167,23 @@ class RuleOptimizer(Optimizer):
         In capture nothing happens yet: it is all done before each run of the Program.
         """
 
+        placed = False
+
         def begin_step() -> dict[str, float]:
+            nonlocal placed
             numbers = self._advance(group, entries)
-            for entry, own_slots in zip(entries, slots):
-                entry.update(own_slots)
+            if not placed:
+                for entry, own_slots in zip(entries, slots):
+                    entry.update(own_slots)
+                placed = True
             return numbers
 
         if not capturing():
             return begin_step()
         with outside():
-            numbers = self._advance(group, [entry.copy() for entry in entries])
-        on_replay(lambda: numbers.update(begin_step()))
-        return {name: host_scalar(partial(getitem, numbers, name), like) for name in numbers}
+            names = self._advance(group, [entry.copy() for entry in entries])
+        numbers = host_scalars(lambda: list(begin_step().values()), len(names), like)
+        return dict(zip(names, numbers))
 
     def _advance(self, group: Group, entries: list[Entry]) -> dict[str, float]:
         entry = entries[0]
@@ -197,34 +202,65 @@ class RuleOptimizer(Optimizer):
             numbers["shrink"] = 1 - float(group["lr"]) * float(group["weight_decay"])
         return numbers
 
-    def _branches(self, cohorts: list[Cohort]) -> Callable[[], Hashable]:
-        """A function that gives all that `step` depends on but values: the guard of a replay.
+    def _branches(self, cohorts: list[Cohort]) -> Callable[[], bool]:
+        """A function that says whether all that `step` depends on but values is as it is now: the
+        guard of a replay.
 
         It is called at every replay, and so loops in C where it can.
         """
         groups = self.param_groups
+        options = [self._options(group) for group in groups]
+        params_of = [list(map(id, group["params"])) for group in groups]
+        seen: list[list[Any]] = [[] for _ in groups]  # each group's values when last looked at
         kept = [(param, entry, slots) for cohort in cohorts for param, entry, slots in cohort]
         params = [param for param, _, _ in kept]
         entries = [entry for _, entry, _ in kept]
         of_slot = [(entry, name, slot) for _, entry, slots in kept for name, slot in slots.items()]
         owners, names, tensors = zip(*of_slot) if of_slot else ((), (), ())
         by_cohort = [[entry for _, entry, _ in cohort] for cohort in cohorts if len(cohort) > 1]
+        placed = False  # whether the slots are in the state: not yet, at the first look
 
-        def read() -> Hashable:
+        def same_options() -> bool:
+            if self.param_groups is not groups or len(groups) != len(options):
+                return False
+            for k, group in enumerate(groups):
+                last = seen[k]
+                if list(map(id, group["params"])) != params_of[k]:
+                    return False
+                if len(group) == len(last) and all(map(is_, group.values(), last)):
+                    continue
+                if self._options(group) != options[k]:
+                    return False
+                values = list(group.values())  # a tensor may change its value and stay the same
+                seen[k] = [] if any(isinstance(v, Tensor) for v in values) else values
+            return True
+
+        def same() -> bool:
+            nonlocal placed
+            slots = (
+                map(dict.get, owners, names) if placed else map(dict.get, owners, names, tensors)
+            )
+            placed = True
             return (
-                [self._options(group) for group in self.param_groups],
-                self.param_groups is groups,
-                all(map(is_, map(self.state.get, params), entries)),
-                all(map(is_, map(dict.get, owners, names, tensors), tensors)),
-                [len(set(map(self.phase, cohort))) for cohort in by_cohort],
+                same_options()
+                and all(map(is_, map(self.state.get, params), entries))
+                and all(map(is_, slots, tensors))
+                and all(map(self._in_one_phase, by_cohort))
             )
 
-        return read
+        return same
+
+    def _in_one_phase(self, entries: list[Entry]) -> bool:
+        """Whether what `phase` depends on is alike in all entries."""
+        for name in self.counts:
+            values = list(map(dict.get, entries, repeat(name)))
+            if values.count(values[0]) != len(values):
+                return False
+        return True
 
     def _options(self, group: Group) -> tuple[Any, ...]:
-        """What decides which formulas the parameters of a group get, and which parameters."""
+        """What decides which formulas the parameters of a group get."""
         return (
-            *map(id, group["params"]),
             group.get("maximize", False),
             _decay(group),
             *self.slots(group).values(),

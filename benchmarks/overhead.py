@@ -13,6 +13,7 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,7 @@ def training(
     sizes: Sequence[int], batch: int, make_optimizer: Callable[..., Any]
 ) -> Callable[[Stopwatch], None]:
     layers: list[Any] = []
-    for before, after in zip(sizes, sizes[1:]):
+    for before, after in pairwise(sizes):
         layers += [gd.nn.Linear(before, after), gd.nn.ReLU()]
     model = gd.nn.Sequential(*layers[:-1])
     criterion = gd.nn.MSELoss()

@@ -44,8 +44,8 @@ class Step:
 
     A call does as little as it can. Once every written cell's memory can be overwritten in place,
     the executable is *bound* to it, and as long as the cells keep their Nodes, and nobody else
-    holds those, a call is: guards, effects, the bound executable. Otherwise `_run_with_care` gathers
-    all inputs, puts the results into the cells, and binds again.
+    holds those, a call is: guards, effects, the bound executable. Otherwise `_run_with_care`
+    gathers all inputs, puts the results into the cells, and binds again.
     """
 
     def __init__(self, capture: Capture, arguments: list[Tensor], result: Any):

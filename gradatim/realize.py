@@ -133,6 +133,7 @@ class _State:
         self.program_nodes = 0
         self.compiled = 0  # programs made, ever
         self.made = 0  # tensors made since the last flush
+        self.limit = MAX_PENDING  # from how many on each new one is looked at
         self.bytes = 0  # of values handed in since then
         self.eager = False
         self.anomaly = False
@@ -141,6 +142,11 @@ class _State:
         self.special = False  # any of these three
         self.capture: Capture | None = None
         self.cut = _Cut()
+
+    def watch(self) -> None:
+        """Set `limit`: while a loop is being cut, every new tensor may be the place."""
+        busy = self.cut.seam is not None or self.bytes > MAX_PENDING_BYTES
+        self.limit = 0 if busy else MAX_PENDING
 
 
 state = _State()
@@ -151,18 +157,30 @@ def track(cell: Cell) -> None:
     if state.capture is not None:
         state.capture.note_created(cell)
         return
+    if state.made >= state.limit:
+        _cut_before(cell.node)
+    state.made += 1
+    state.cells.append(_reference(cell))
+
+
+_reference = weakref.ref
+
+
+def _cut_before(node: Node) -> None:
+    """Compute what is pending, if `node`, which has just been made, is where to do it."""
     cut = state.cut
     full = state.made >= MAX_PENDING or state.bytes > MAX_PENDING_BYTES
-    if (full or cut.seam is not None) and cut.is_here(cell.node):
+    if (full or cut.seam is not None) and cut.is_here(node):
         flush()
         cut.passed = 1
-    state.made += 1
-    state.cells.append(weakref.ref(cell))
+    state.watch()
 
 
 def hold(nbytes: int) -> None:
     """Count bytes of a value that pending nodes may hold."""
     state.bytes += nbytes
+    if state.bytes > MAX_PENDING_BYTES:
+        state.limit = 0
 
 
 def pending_cells() -> list[Cell]:
@@ -189,6 +207,7 @@ def flush() -> None:
         if cells:
             compute([cell.node for cell in cells], cells)
         state.made = state.bytes = state.cut.passed = 0
+        state.watch()
 
 
 def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:

@@ -727,22 +727,35 @@ def _rebuild(cls: type[Tensor], array: Array, dtype: DType, requires_grad: bool,
 # --- making tensors ------------------------------------------------------------------------------
 
 
+class _Outside(dict[str, bool]):
+    """Of a file's name: whether it is none of this package's."""
+
+    def __missing__(self, name: str) -> bool:
+        found = self[name] = not name.startswith(_PACKAGE)
+        return found
+
+
+_is_outside = _Outside()
+
+
 def user_site() -> tuple[Any, int] | None:
     """The user's line that is running: the nearest frame outside this package."""
     frame: Any = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith(_PACKAGE):
+        if _is_outside[code.co_filename]:
             return code, frame.f_lasti
         frame = frame.f_back
     return None
 
 
+_new_tensor = object.__new__
+
+
 def wrap(node: Node) -> Tensor:
     """A tensor whose content is `node`: how every operation ends."""
-    new = Tensor.__new__(Tensor)
-    cell = Cell(node)
-    new._cell = cell
+    new = _new_tensor(Tensor)
+    new._cell = cell = Cell(node)
     if node.buffer is None:
         if node.site is None:
             node.site = user_site()
@@ -756,9 +769,18 @@ def wrap(node: Node) -> Tensor:
 
 def named(node: Node, name: str) -> Tensor:
     """A result that remembers the public operation's name."""
-    result = wrap(node)
-    result._op = name
-    return result
+    new = _new_tensor(Tensor)
+    new._cell = cell = Cell(node)
+    new._op = name
+    if node.buffer is None:
+        if node.site is None:
+            node.site = user_site()
+        track(cell)
+    elif state.capture is not None:
+        state.capture.note_created(cell)
+    if state.special:
+        compute_now(node)
+    return new
 
 
 def from_array(array: Array, dtype: DType | None = None) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from gradatim.graph import primitives as p
@@ -34,54 +35,66 @@ class Trace:
     key: Key
 
 
+class _Numbers(dict[Node, int]):
+    """The number of each Node in a key. A leaf gets its own when it is first read."""
+
+    def __init__(self, entries: list[Any], leaves: list[Node]):
+        self.entries = entries
+        self.leaves = leaves
+
+    def __missing__(self, node: Node) -> int:
+        value = _unmarked(node)
+        if value is not node:
+            number = self[node] = self[value]
+            return number
+        number = self[node] = len(self.entries)
+        buffer = node.buffer
+        constant = buffer is None
+        self.entries.append(node.dtype if constant else (node.shape, node.dtype, buffer.strides))
+        self.leaves.append(node)
+        return number
+
+
+_by_number = attrgetter("number")
+
+
 def trace(wanted: Sequence[Node]) -> Trace:
     """Walk the graph below the pending nodes `wanted`.
 
     The key holds structure, static parameters, shapes, dtypes and strides, and no value: constants
-    are inputs, except the few in `SPECIAL_CONSTANTS`.
+    are inputs, except the few in `SPECIAL_CONSTANTS`. Nodes stand in it in the order in which they
+    were made, which is the same at every step that does the same.
     """
     outputs = list(wanted)
-    numbers: dict[Node, int] = {}
+    pending = {node: None for node in outputs if node.buffer is None}
+    queue = list(pending)
+    for node in queue:  # which grows
+        for n in node.inputs:
+            if n.buffer is None and n not in pending:
+                pending[n] = None
+                queue.append(n)
+    queue.sort(key=_by_number)
     entries: list[Any] = []
     order: list[Node] = []
     leaves: list[Node] = []
-    stack = outputs[::-1]
-    while stack:
-        node = stack[-1]
-        if node in numbers:
-            stack.pop()
-            continue
-        buffer = node.buffer
-        if buffer is not None:
-            stack.pop()
-            value = _unmarked(node)
-            if value not in numbers:
-                numbers[value] = len(entries)
-                entries.append((node.shape, node.dtype, buffer.strides))
-                leaves.append(value)
-            numbers[node] = numbers[value]
-            continue
+    numbers = _Numbers(entries, leaves)
+    asked = set(outputs)
+    for node in queue:
         inputs = node.inputs
-        waiting = [n for n in inputs if n not in numbers]
-        if waiting:
-            waiting.reverse()
-            stack.extend(waiting)
-            continue
-        stack.pop()
-        numbers[node] = len(entries)
         primitive = node.primitive
         if inputs:
-            entries.append((primitive, node.params, *[numbers[n] for n in inputs]))
-            if primitive.kept and node.history == LIVE and node not in outputs:
+            entry = (primitive, node.params, *[numbers[n] for n in inputs])
+            if primitive.kept and node.history == LIVE and node not in asked:
                 outputs.append(node)
         elif primitive is p.CONSTANT and not p.is_special(node):
-            entries.append(node.dtype)
-            leaves.append(node)
             continue
         else:  # a special constant, an iota
-            entries.append((primitive, node.params, node.shape, node.dtype))
+            entry = (primitive, node.params, node.shape, node.dtype)
+        numbers[node] = len(entries)
+        entries.append(entry)
         order.append(node)
-    entries.append(tuple([numbers[node] for node in outputs]))
+    ends = tuple([numbers[node] for node in outputs])  # which may add a computed one
+    entries.append(ends)
     return Trace(outputs, order, leaves, tuple(entries))
 
 

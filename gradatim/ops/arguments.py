@@ -158,12 +158,15 @@ def operands(a: Any, b: Any, where: str, *, floating: bool = False) -> tuple[Nod
     """
     if isinstance(a, Tensor):
         x = a._read()
+        dtype = x.dtype
         if isinstance(b, Tensor):
             y = b._read()
-            if x.dtype is y.dtype:
-                dtype = x.dtype
-            else:
+            if dtype is not y.dtype:
                 dtype = result_dtype(x, y)
+            elif dtype.is_floating_point:
+                return x, y
+        elif (type(b) is float or type(b) is int) and dtype.is_floating_point:
+            return x, p.constant(b, dtype, x.device)
         elif is_number(b):
             number = as_number(b)
             dtype = with_number(x.dtype, number)

@@ -78,7 +78,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 
 
 def _is_bool(value: Any) -> bool:
-    return value.dtype is bool_ if isinstance(value, Tensor) else isinstance(value, bool)
+    return value._cell.node.dtype is bool_ if isinstance(value, Tensor) else isinstance(value, bool)
 
 
 subtract = sub

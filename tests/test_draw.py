@@ -75,18 +75,18 @@ def test_equal_graphs_have_equal_text():
 def test_text_of_a_program_says_what_it_replaces():
     weight, gradient, rate = zeros(3), zeros(3), number(0.1)
     updated = p.sub(weight, p.mul(gradient, rate))
-    program = close(trace([updated]), replaces=((0, 2),))
+    program = close(trace([updated]), replaces=((0, 0),))
     expected = f"""
         program {program.digest[:12]}
         %0 = input 0     : float32[3]
-        %1 = input 1     : float32[]
-        %2 = input 2     : float32[3]
-        %3 = mul(%0, %1) : float32[3]
-        %4 = sub(%2, %3) : float32[3]
-        return %4 in place of input 2
+        %1 = input 1     : float32[3]
+        %2 = input 2     : float32[]
+        %3 = mul(%1, %2) : float32[3]
+        %4 = sub(%0, %3) : float32[3]
+        return %4 in place of input 0
     """
     assert to_text(program) == text(expected)
-    assert "output 0 in place of input 2" in to_svg(program)
+    assert "output 0 in place of input 0" in to_svg(program)
 
 
 def test_a_number_that_is_itself_an_output_has_a_line():

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 from gradatim.graph import primitives as p
@@ -36,10 +35,11 @@ class Trace:
 
 
 class _Numbers(dict[Node, int]):
-    """The number of each Node in a key. A leaf gets its own when it is first read."""
+    """The number of each Node in a key. One without inputs to walk gets its own when it is read."""
 
-    def __init__(self, entries: list[Any], leaves: list[Node]):
+    def __init__(self, entries: list[Any], order: list[Node], leaves: list[Node]):
         self.entries = entries
+        self.order = order
         self.leaves = leaves
 
     def __missing__(self, node: Node) -> int:
@@ -48,53 +48,55 @@ class _Numbers(dict[Node, int]):
             number = self[node] = self[value]
             return number
         number = self[node] = len(self.entries)
-        buffer = node.buffer
-        constant = buffer is None
-        self.entries.append(node.dtype if constant else (node.shape, node.dtype, buffer.strides))
-        self.leaves.append(node)
+        entry: Any
+        if node.buffer is not None:
+            entry = (node.shape, node.dtype, node.buffer.strides)
+            self.leaves.append(node)
+        elif node.primitive is p.CONSTANT and not p.is_special(node):
+            entry = node.dtype
+            self.leaves.append(node)
+        else:  # a special constant, an iota
+            entry = (node.primitive, node.params, node.shape, node.dtype)
+            self.order.append(node)
+        self.entries.append(entry)
         return number
-
-
-_by_number = attrgetter("number")
 
 
 def trace(wanted: Sequence[Node]) -> Trace:
     """Walk the graph below the pending nodes `wanted`.
 
     The key holds structure, static parameters, shapes, dtypes and strides, and no value: constants
-    are inputs, except the few in `SPECIAL_CONSTANTS`. Nodes stand in it in the order in which they
-    were made, which is the same at every step that does the same.
+    are inputs, except the few in `SPECIAL_CONSTANTS`.
     """
     outputs = list(wanted)
-    pending = {node: None for node in outputs if node.buffer is None}
-    queue = list(pending)
-    for node in queue:  # which grows
-        for n in node.inputs:
-            if n.buffer is None and n not in pending:
-                pending[n] = None
-                queue.append(n)
-    queue.sort(key=_by_number)
     entries: list[Any] = []
     order: list[Node] = []
     leaves: list[Node] = []
-    numbers = _Numbers(entries, leaves)
+    numbers = _Numbers(entries, order, leaves)
     asked = set(outputs)
-    for node in queue:
-        inputs = node.inputs
-        primitive = node.primitive
-        if inputs:
-            entry = (primitive, node.params, *[numbers[n] for n in inputs])
-            if primitive.kept and node.history == LIVE and node not in asked:
-                outputs.append(node)
-        elif primitive is p.CONSTANT and not p.is_special(node):
-            continue
-        else:  # a special constant, an iota
-            entry = (primitive, node.params, node.shape, node.dtype)
-        numbers[node] = len(entries)
-        entries.append(entry)
-        order.append(node)
-    ends = tuple([numbers[node] for node in outputs])  # which may add a computed one
-    entries.append(ends)
+    for output in outputs:  # which grows
+        stack = [output] if output.buffer is None and output.inputs else []
+        while stack:
+            node = stack[-1]
+            inputs = node.inputs
+            for n in inputs:
+                if n not in numbers:
+                    if n.buffer is None and n.inputs:
+                        stack.append(n)
+                        break
+                    numbers[n]
+            else:
+                stack.pop()
+                if node in numbers:
+                    continue
+                primitive = node.primitive
+                if primitive.kept and node.history == LIVE and node not in asked:
+                    asked.add(node)
+                    outputs.append(node)
+                numbers[node] = len(entries)
+                entries.append((primitive, node.params, *[numbers[n] for n in inputs]))
+                order.append(node)
+    entries.append(tuple([numbers[node] for node in outputs]))
     return Trace(outputs, order, leaves, tuple(entries))
 
 

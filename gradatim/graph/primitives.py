@@ -576,3 +576,8 @@ def custom_gradient(results: Sequence[Node], inputs: Sequence[Node], backward: A
     )
     both.meta = backward
     return [pick(both, k) for k in range(len(results))]
+
+
+# --- windows: convolution and pooling have a file of their own -----------------------------------
+
+from gradatim.graph.window_primitives import *  # noqa: E402, F403  (it needs what is above)

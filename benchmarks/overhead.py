@@ -22,7 +22,7 @@ import gradatim as gd
 from gradatim import engines, realize
 from gradatim.graph.program import Program
 
-ROUNDS = 7  # of each loop; the best counts, because others use the machine too
+ROUNDS = 40  # of each loop; the best counts, because others use the machine too
 
 
 # --- the engine that computes nothing ------------------------------------------------------------
@@ -249,4 +249,4 @@ def _seconds(run: Callable[[], Any], turns: int) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10)

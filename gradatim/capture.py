@@ -189,6 +189,16 @@ def outside() -> Iterator[None]:
             capture.outside.append((start, _node_number()))
 
 
+@contextlib.contextmanager
+def rehearsal() -> Iterator[None]:
+    """What is done inside only builds Nodes: none of its tensors waits to be computed."""
+    before, state.capture = state.capture, Capture()
+    try:
+        yield
+    finally:
+        state.capture = before
+
+
 def undo(capture: Capture, failed: bool) -> None:
     """Put every cell back to what it held before the capture."""
     for cell, node in capture.cells.items():

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.capture import CannotCapture, Capture, undo
-from gradatim.engines import Bound, Executable, bind, current_engine, without_interruption
+from gradatim.engines import Bound, Executable, bind, current_engine, deferred_interrupts
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_
 from gradatim.graph.errors import CaptureError
@@ -170,46 +170,32 @@ class Step:
         for cell in self.written:
             contents.append(cell.node.buffer)
             cell.variables = None
-        # If one cell's memory is in use by others, the results of all go into new memory: should
-        # the run be interrupted, either no cell has changed, or all have.
         nodes = list(map(_node_in, self.cells))
         counts = list(map(getrefcount, islice(nodes, len(self.alone))))
         del nodes
-        in_place = (
-            counts == self.alone
-            and self._is_unexposed()
-            and all(memory.flags.carray for memory in contents)
-        )
-        into = [*(contents if in_place else [None] * len(contents)), *[None] * len(self.types)]
-        failure, results = self.executable(buffers, into)
-        if failure is not None:
-            raise as_exception(failure, self.sites)
-        count = len(contents)
-        fresh = [
-            None
-            if in_place
-            else p.value(result, cell.node.shape, cell.node.dtype, cell.node.device)
-            for cell, result in zip(self.written, results)
+        free = [
+            memory if count == _ALONE and memory.flags.carray and not cell.is_exposed else None
+            for cell, memory, count in zip(self.written, contents, counts)
         ]
-        versions = [cell.version + 1 for cell in self.written]
-
-        def put() -> None:
-            for cell, memory, node, version in zip(self.written, contents, fresh, versions):
-                if node is not None and cell.node is not node:
-                    cell.node.overwritten = COUNTED
-                    if cell.is_exposed and node.buffer is not memory:
-                        np.copyto(memory, node.buffer)
-                        node.buffer = memory
-                    cell.node = node
-                cell.version = version
+        with deferred_interrupts():  # parameters are wholly old or wholly new
+            failure, results = self.executable(buffers, [*free, *[None] * len(self.types)])
+            if failure is not None:
+                raise as_exception(failure, self.sites)
+            for cell, memory, result in zip(self.written, contents, results):
+                if result is not memory:
+                    old = cell.node
+                    old.overwritten = COUNTED
+                    if cell.is_exposed:
+                        np.copyto(memory, result)
+                        result = memory
+                    cell.node = p.value(result, old.shape, old.dtype, old.device)
+                cell.version += 1
                 cell.written = False
-
-        without_interruption(put)
         if self._is_unexposed():
-            self._bind(count)
-        return results[count:]
+            self._bind()
+        return results[len(contents) :]
 
-    def _bind(self, count: int) -> None:
+    def _bind(self) -> None:
         """Fix what stays the same while the cells keep their Nodes."""
         memory = [cell.node.buffer for cell in self.written]
         if not all(buffer.flags.carray for buffer in memory):

@@ -752,6 +752,13 @@ def user_site() -> tuple[Any, int] | None:
 _new_tensor = object.__new__
 
 
+def handle(node: Node) -> Tensor:
+    """A tensor to read `node` by. Nothing waits for it: it is for calling a function on Nodes."""
+    new = _new_tensor(Tensor)
+    new._cell = Cell(node)
+    return new
+
+
 def wrap(node: Node) -> Tensor:
     """A tensor whose content is `node`: how every operation ends."""
     new = _new_tensor(Tensor)

@@ -6,9 +6,12 @@ a module with an Engine, and a line in `ENGINES`.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -89,17 +92,25 @@ def bind(
     return run
 
 
-def without_interruption(run: Callable[[], None]) -> None:
-    """Run something short, which may be run again, to its end though Ctrl-C comes in between."""
-    interrupt = None
-    while True:
-        try:
-            run()
-            break
-        except KeyboardInterrupt as error:
-            interrupt = error
-    if interrupt is not None:
-        raise interrupt
+@contextlib.contextmanager
+def deferred_interrupts() -> Iterator[None]:
+    """Ctrl-C that comes inside takes effect at the end: for what must be done wholly or not at all.
+
+    (Python gives signals to the main thread alone, so there is nothing to do in another. Switching
+    the handler takes microseconds: a single native call that writes in place needs it not.)
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[Any] = []
+    signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if held:
+            before(*held[0])
 
 
 class Engine(Protocol):

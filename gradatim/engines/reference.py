@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.engines import Failure, special, without_interruption
+from gradatim.engines import Failure, deferred_interrupts, special
 from gradatim.engines.reference_windows import WINDOW_MEANING
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, Error
 from gradatim.graph.node import Node
@@ -357,13 +357,11 @@ class ReferenceExecutable:
                 results.append(np.array(array, order="C"))
             else:
                 results.append(array)
-
-        def write() -> None:  # every value has been read by now
-            for k, target in zip(self.outputs, into):
-                if target is not None:
-                    np.copyto(target, values[k])
-
-        without_interruption(write)
+        given = [(target, values[k]) for k, target in zip(self.outputs, into) if target is not None]
+        if given:  # every value has been read by now
+            with deferred_interrupts():
+                for target, value in given:
+                    np.copyto(target, value)
         return None, results
 
 

@@ -26,11 +26,15 @@ from typing import Any, ClassVar
 
 from gradatim import ops
 from gradatim.autograd import enable_grad, no_grad
-from gradatim.capture import capturing, guard, host_scalars, outside
+from gradatim.capture import capturing, guard, host_scalars, outside, rehearsal
+from gradatim.graph import primitives as p
+from gradatim.graph.node import Node
+from gradatim.graph.template import Template
+from gradatim.ops.arguments import number_node
 from gradatim.optim.checkpoint import Group
 from gradatim.optim.optimizer import Optimizer
-from gradatim.realize import commit
-from gradatim.tensor import Tensor
+from gradatim.realize import commit, state
+from gradatim.tensor import Tensor, handle
 
 Scalar = float | Tensor
 """A number of a step: a Python float, or in a compiled step a 0-d tensor read at each replay."""
@@ -38,7 +42,7 @@ Scalar = float | Tensor
 Entry = dict[str, Any]
 """What an optimizer keeps for one parameter: its slots and counts, by name."""
 
-Writes = dict[int, tuple[Tensor, Tensor]]
+Writes = dict[int, tuple[Tensor, Node]]
 """By the id of a tensor: the tensor, and the new value it will get."""
 
 Cohort = list[tuple[Tensor, Entry, dict[str, Tensor]]]
@@ -123,20 +127,25 @@ class RuleOptimizer(Optimizer):
         entries = [self.state[param] if remembers else {} for param in params]
         slots = self._slots_of(group, params, entries, in_use)
         numbers = self._numbers_of(group, entries, slots, like=params[0])
-        weight_decay, shrink = numbers.pop("weight_decay", None), numbers.pop("shrink", None)
-        switches = self.switches(group)
-        maximize = group.get("maximize", False)
+        dtype = params[0].dtype
+        number_nodes = [
+            n._read() if isinstance(n, Tensor) else number_node(n, dtype) for n in numbers.values()
+        ]
+        formula = _Formula(
+            self.rule,
+            tuple(in_use.values()),
+            tuple(numbers),
+            tuple(self.switches(group).items()),
+            group.get("maximize", False),
+        )
         for param, own_slots in zip(params, slots):
-            targets = (param, *(own_slots.get(name) for name in in_use))
-            value, *slot_values = (
-                writes[id(target)][1] if id(target) in writes else target for target in targets
-            )
-            grad = -param.grad if maximize else param.grad
-            if weight_decay is not None:
-                grad = grad + value * weight_decay
-            elif shrink is not None:
-                value = value * shrink
-            new_values = self.rule(value, grad, *slot_values, **numbers, **switches)
+            targets = [param, *[own_slots.get(name) for name in in_use]]
+            reads = [
+                writes[id(target)][1] if id(target) in writes else target._read()
+                for target in targets
+                if target is not None
+            ]
+            new_values = formula.build([*reads, param._grad._read()], number_nodes)
             for target, new_value in zip(targets, new_values):
                 if target is not None:
                     writes[id(target)] = target, new_value
@@ -266,6 +275,67 @@ class RuleOptimizer(Optimizer):
             *self.slots(group).values(),
             *self.switches(group).values(),
         )
+
+
+class _Formula:
+    """The update of one cohort as a graph: the rule is called once for each kind of parameter."""
+
+    def __init__(
+        self,
+        rule: Callable[..., tuple[Any, ...]],
+        in_use: tuple[bool, ...],
+        numbers: tuple[str, ...],
+        switches: tuple[tuple[str, bool], ...],
+        maximize: bool,
+    ):
+        self.key = (rule, in_use, numbers, switches, maximize)
+
+    def build(self, reads: list[Node], numbers: list[Node]) -> list[Node | None]:
+        """The new values of a parameter and of its slots.
+
+        Args:
+            reads: the parameter, its slots in use, its gradient.
+            numbers: the numbers of the step.
+        """
+        if state.special:  # each operation is computed at once
+            return self._call(reads, numbers)
+        key = (*self.key, *[(node.shape, node.dtype) for node in reads])
+        template = _templates.get(key)
+        if template is None:
+            template = _templates[key] = self._record(reads, numbers)
+            if len(_templates) > MAX_TEMPLATES:
+                _templates.pop(next(iter(_templates)))
+        return template.build(reads + numbers)
+
+    def _record(self, reads: list[Node], numbers: list[Node]) -> Template:
+        stand_ins = [
+            p.program_input(k, node.shape, node.dtype, node.device)
+            for k, node in enumerate(reads + numbers)
+        ]
+        with rehearsal():
+            outputs = self._call(stand_ins[: len(reads)], stand_ins[len(reads) :])
+        return Template(stand_ins, outputs)
+
+    def _call(self, reads: list[Node], number_nodes: list[Node]) -> list[Node | None]:
+        rule, in_use, names, switches, maximize = self.key
+        value, *in_order = map(handle, reads)
+        grad = in_order.pop()
+        rest = iter(in_order)
+        slots = [next(rest) if used else None for used in in_use]
+        numbers = dict(zip(names, map(handle, number_nodes)))
+        weight_decay, shrink = numbers.pop("weight_decay", None), numbers.pop("shrink", None)
+        if maximize:
+            grad = -grad
+        if weight_decay is not None:
+            grad = grad + value * weight_decay
+        elif shrink is not None:
+            value = value * shrink
+        results = rule(value, grad, *slots, **numbers, **dict(switches))
+        return [None if result is None else result._read() for result in results]
+
+
+MAX_TEMPLATES = 1024  # kinds of parameters whose updates are remembered
+_templates: dict[Hashable, Template] = {}
 
 
 def _decay(group: Group) -> str | None:

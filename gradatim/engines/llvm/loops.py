@@ -170,9 +170,7 @@ def merged(nest: LoopNest) -> LoopNest:
         tuple(extents),
         tuple(k for k, r in enumerate(reduced) if r),
         tuple(replace(a, strides=tuple(w)) for a, w in zip(nest.reads, walks)),
-        tuple(
-            replace(op, operands=tuple(map(moved, op.operands))) for op in nest.operations
-        ),
+        tuple(replace(op, operands=tuple(map(moved, op.operands))) for op in nest.operations),
         tuple(
             (replace(a, strides=tuple(w)), moved(r))
             for (a, r), w in zip(nest.writes, walks[reads:])
@@ -301,9 +299,7 @@ class _Emitter:
         self.vector_reduced = self.axis in nest.reduced
         self.length = nest.extents[self.axis] if self.axis is not None else 1
         self.rows = math.prod(nest.extents[k] for k in self.kept)
-        self.work = max(1, nest.points) * (
-            1 + sum(_COST.get(op.name, 1) for op in nest.operations)
-        )
+        self.work = max(1, nest.points) * (1 + sum(_COST.get(op.name, 1) for op in nest.operations))
 
     def run(self) -> list[Pieces]:
         nest = self.nest
@@ -440,8 +436,10 @@ class _Emitter:
         rest = self.length % self.lanes
         whole = self.length - rest
         if whole:
-            full = f.binary("smin", stop, whole) if rest and self.blocks > 1 else (
-                constant(whole, "i64") if self.blocks == 1 else stop
+            full = (
+                f.binary("smin", stop, whole)
+                if rest and self.blocks > 1
+                else (constant(whole, "i64") if self.blocks == 1 else stop)
             )
             with f.loop(start, full, self.lanes) as i:
                 self._point(f, pointers, index, i, self.lanes, None, fixed)
@@ -531,8 +529,8 @@ class _Emitter:
         stride = access.strides[self.axis] if self.axis is not None else 0
         type = MEMORY_TYPES[access.dtype]
         wide = vector(type, count)
-        address = pointer if stride == 0 else f.at(
-            pointer, i if stride == 1 else f.mul(i, stride), type
+        address = (
+            pointer if stride == 0 else f.at(pointer, i if stride == 1 else f.mul(i, stride), type)
         )
         if stride == 0:
             return f.splat(to_register(f, f.load(type, pointer), access.dtype), count)
@@ -564,8 +562,8 @@ class _Emitter:
     ) -> None:  # fmt: skip
         stride = access.strides[self.axis] if self.axis is not None else 0
         type = MEMORY_TYPES[access.dtype]
-        address = pointer if stride == 0 else f.at(
-            pointer, i if stride == 1 else f.mul(i, stride), type
+        address = (
+            pointer if stride == 0 else f.at(pointer, i if stride == 1 else f.mul(i, stride), type)
         )
         count = lanes(value.type)
         if count == 1:
@@ -581,9 +579,7 @@ class _Emitter:
 
     # --- reductions ------------------------------------------------------------------------------
 
-    def _reduce_along(
-        self, f: Function, pointers: list[Value], index: dict[int, Value]
-    ) -> None:
+    def _reduce_along(self, f: Function, pointers: list[Value], index: dict[int, Value]) -> None:
         """Reduce the vector axis and the inner ones: several vectors of partial results, combined
         by a tree at the end."""
         nest = self.nest
@@ -615,7 +611,9 @@ class _Emitter:
             done = whole
             news = list(accumulated)
             while done + count <= self.length:
-                values = self._point(f, places, whole_index, constant(done, "i64"), count, None, fixed)
+                values = self._point(
+                    f, places, whole_index, constant(done, "i64"), count, None, fixed
+                )
                 line = (done - whole) // count % lines
                 for k, r in enumerate(nest.reductions):
                     at = k * lines + line
@@ -624,7 +622,9 @@ class _Emitter:
             rest = self.length - done
             if rest and self.masks:
                 mask = _mask(rest, count)
-                values = self._point(f, places, whole_index, constant(done, "i64"), count, mask, fixed)
+                values = self._point(
+                    f, places, whole_index, constant(done, "i64"), count, mask, fixed
+                )
                 for k, r in enumerate(nest.reductions):
                     value = _as_accumulator(f, values[r.operand], r.dtype)
                     blank = constant(_identity(r.how, r.dtype), value.type)
@@ -770,9 +770,7 @@ class _Shifted(_Emitter):
     def _begin(self, name: str) -> tuple[Function, list[Value]]:
         f = self.module.function(name, ["ptr", "i64", "i64", "ptr"], "i32")
         count = len(self.nest.writes)
-        return f, [
-            f.load("ptr", f.at(f.params[0], self.skipped + k, "ptr")) for k in range(count)
-        ]
+        return f, [f.load("ptr", f.at(f.params[0], self.skipped + k, "ptr")) for k in range(count)]
 
 
 # --- small things --------------------------------------------------------------------------------

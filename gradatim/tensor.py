@@ -749,7 +749,8 @@ def user_site() -> tuple[Any, int] | None:
     return None
 
 
-_new_tensor = object.__new__
+_new_tensor: Any = object.__new__
+_new_reference = weakref.ref
 
 
 def handle(node: Node) -> Tensor:
@@ -759,14 +760,32 @@ def handle(node: Node) -> Tensor:
     return new
 
 
-def wrap(node: Node) -> Tensor:
-    """A tensor whose content is `node`: how every operation ends."""
-    new = _new_tensor(Tensor)
-    new._cell = cell = Cell(node)
+def wrap(node: Node, name: str | None = None) -> Tensor:
+    """A tensor whose content is `node`: how every operation ends. It remembers the public
+    operation's name.
+
+    It is called for every operation, and so does itself what `user_site` and `track` do.
+    """
+    new: Tensor = _new_tensor(Tensor)
+    cell: Cell = _new_tensor(Cell)
+    new._cell = cell
+    cell.node = node
+    if name is not None:
+        new._op = name
     if node.buffer is None:
         if node.site is None:
-            node.site = user_site()
-        track(cell)
+            frame: Any = sys._getframe(1)
+            while frame is not None:
+                code = frame.f_code
+                if _is_outside[code.co_filename]:
+                    node.site = (code, frame.f_lasti)
+                    break
+                frame = frame.f_back
+        if state.capture is not None or state.made >= state.limit:
+            track(cell)
+        else:
+            state.made += 1
+            state.cells.append(_new_reference(cell))
     elif state.capture is not None:
         state.capture.note_created(cell)
     if state.special:
@@ -774,20 +793,7 @@ def wrap(node: Node) -> Tensor:
     return new
 
 
-def named(node: Node, name: str) -> Tensor:
-    """A result that remembers the public operation's name."""
-    new = _new_tensor(Tensor)
-    new._cell = cell = Cell(node)
-    new._op = name
-    if node.buffer is None:
-        if node.site is None:
-            node.site = user_site()
-        track(cell)
-    elif state.capture is not None:
-        state.capture.note_created(cell)
-    if state.special:
-        compute_now(node)
-    return new
+named = wrap
 
 
 def from_array(array: Array, dtype: DType | None = None) -> Tensor:

@@ -57,22 +57,24 @@ def gradients(
         g = arrived.pop(node, None)
         if g is None or (needed is not None and node not in needed):
             continue
-        if node.meta is not None and hook is not None and node.primitive not in _OWN_META:
+        primitive = node.primitive
+        if node.meta is not None and hook is not None and primitive not in _OWN_META:
             g = hook(node, g)
         if wanted is not None and node in wanted:
             found[node] = g
-        if node.primitive is p.VARIABLE:
+        if primitive is p.VARIABLE:
             if wanted is None:
                 found[node] = g
             continue
-        if node.primitive is p.PICK:
+        if primitive is p.PICK:
             source, position = node.inputs[0], node.params[0]
             several = arrived.setdefault(source, [None] * len(source.shape))
             several[position] = g if several[position] is None else p.add(several[position], g)
             continue
         for source, grad in zip(node.inputs, _input_gradients(g, node, resolve)):
             if grad is not None and source.history and (needed is None or source in needed):
-                _arrive(arrived, source, grad)
+                before = arrived.get(source)
+                arrived[source] = grad if before is None else p.add(before, grad)
     if not keep:
         _free(order)
     return found

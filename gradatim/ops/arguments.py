@@ -40,6 +40,8 @@ def wrap_dim(dim: Any, ndim: int) -> int:
 
 def wrap_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     """Dimensions, ascending; None and an empty sequence mean all of them."""
+    if type(dim) is int and -ndim <= dim < ndim:
+        return (dim % ndim,)
     if dim is None or (isinstance(dim, Sequence) and len(dim) == 0):
         return tuple(range(ndim))
     if not isinstance(dim, Sequence):

@@ -22,7 +22,6 @@ from gradatim.tensor import Tensor, method, named, op, wrap
 
 
 @method()
-@op("Pow")
 def square(input: Tensor) -> Tensor:
     """x² of each element."""
     return pow(input, 2)

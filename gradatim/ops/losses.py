@@ -20,7 +20,7 @@ from gradatim.tensor import Tensor, op
 
 
 def _warn_if_sizes_differ(input: Tensor, target: Tensor) -> None:
-    if target.shape != input.shape:
+    if target.dim() != input.dim() or target.shape != input.shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
@@ -43,7 +43,7 @@ def _weighted(loss: Tensor, input: Tensor, weight: Tensor) -> Tensor:
 
 @op("MseLoss")
 def _mse_loss(input: Tensor, target: Tensor, reduction: str) -> Tensor:
-    return reduce_loss(ops.square(input - target), reduction)
+    return reduce_loss(ops.square(ops.sub(input, target)), reduction)
 
 
 @takes_tensors

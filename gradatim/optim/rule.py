@@ -18,7 +18,6 @@ and `_branches`, all that the choice of formulas depends on, is the guard.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from itertools import repeat
 from operator import is_
@@ -111,13 +110,19 @@ class RuleOptimizer(Optimizer):
     def _cohorts(self, group: Group) -> Iterable[list[Tensor]]:
         """The parameters that have a gradient, in lists that share the numbers of this step."""
         cohorts: dict[Hashable, list[Tensor]] = {}
-        times_seen: Counter[int] = Counter()  # a parameter that is there twice is updated twice
+        times_seen: dict[int, int] = {}  # a parameter that is there twice is updated twice
+        entry_of, phase = self.state.get, self.phase
+        nothing: Entry = {}
         for param in group["params"]:
-            if param.grad is not None:
-                phase = self.phase(self.state.get(param, {}))
-                key = (param.dtype, phase, times_seen[id(param)])
-                times_seen[id(param)] += 1
-                cohorts.setdefault(key, []).append(param)
+            if param._grad is not None:
+                times = times_seen.get(id(param), 0)
+                times_seen[id(param)] = times + 1
+                key = (param._cell.node.dtype, phase(entry_of(param, nothing)), times)
+                cohort = cohorts.get(key)
+                if cohort is None:
+                    cohorts[key] = [param]
+                else:
+                    cohort.append(param)
         return cohorts.values()
 
     def _update(self, group: Group, params: list[Tensor], writes: Writes) -> Cohort:

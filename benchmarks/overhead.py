@@ -37,6 +37,10 @@ class NothingExecutable:
     def __call__(self, inputs: Sequence[Any], into: Sequence[Any]) -> tuple[None, list[Any]]:
         return None, [own if given is None else given for own, given in zip(self.kept, into)]
 
+    def bind(self, inputs: Sequence[Any], into: Sequence[Any]) -> Callable[..., Any]:
+        answer = None, [own for own, given in zip(self.kept, into) if given is None]
+        return lambda varying: answer
+
 
 class NothingEngine:
     name = "nothing"

@@ -30,7 +30,7 @@ from gradatim.graph.errors import CaptureError
 from gradatim.graph.node import COUNTED, NONE, Node, mode
 from gradatim.graph.program import Trace, trace
 from gradatim.realize import Cell, as_exception, compute, executable_of, flush, state
-from gradatim.tensor import Tensor, wrap
+from gradatim.tensor import Tensor, handle
 from gradatim.traced import TracedFloat
 
 MAX_CAPTURES = 64  # of one function; more means that it is captured at almost every call
@@ -137,11 +137,8 @@ class Step:
             made = self._run_with_care(varying)
         for tensor, exit_grad in self.grads:
             tensor._grad = exit_grad
-        if type(self.result) is _Slot:
-            return wrap(p.value(made[0], *self.types[0]))
-        return _fill_slots(
-            self.result, [wrap(p.value(buffer, *type_)) for buffer, type_ in zip(made, self.types)]
-        )
+        tensors = [handle(p.value(buffer, *type_)) for buffer, type_ in zip(made, self.types)]
+        return tensors[0] if type(self.result) is _Slot else _fill_slots(self.result, tensors)
 
     def _is_as_bound(self) -> bool:
         """Whether the cells have the Nodes whose buffers are bound, and are alone in holding those
@@ -249,6 +246,9 @@ class _Guards:
         self.reads = capture.guards
         self.modules = list(capture.modules.values())
         self.modes = list(map(_mode_of, self.modules))
+        tables = list(map(_parameters_of, self.modules))
+        self.tables = [table for table in tables if table]
+        self.empty_tables = [table for table in tables if not table]
         self.parameters = self._parameters()
         self.leaves = [tensor for tensor, _ in capture.leaves.values()]
         self.cells = [cell for _, cell in capture.leaves.values()]
@@ -256,7 +256,7 @@ class _Guards:
 
     def hold(self) -> bool:
         """Whether everything is as it was."""
-        if list(map(_mode_of, self.modules)) != self.modes:
+        if list(map(_mode_of, self.modules)) != self.modes or any(self.empty_tables):
             return False
         parameters = self._parameters()
         if len(parameters) != len(self.parameters):
@@ -270,8 +270,7 @@ class _Guards:
         )
 
     def _parameters(self) -> list[Any]:
-        tables = map(_parameters_of, self.modules)
-        return list(chain.from_iterable(map(dict.values, tables)))
+        return list(chain.from_iterable(map(dict.values, self.tables)))
 
 
 _mode_of = attrgetter("training")
@@ -384,7 +383,8 @@ class Compiled:
         if known is None:
             known = self._steps[key] = []
         with state.lock:
-            _FLOATS[:] = floats
+            if floats:
+                _FLOATS[:] = floats
             for step in known:
                 if step.fits(tensors):
                     return step.run(tensors)

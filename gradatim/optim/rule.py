@@ -206,9 +206,10 @@ class RuleOptimizer(Optimizer):
         if "step" in self.counts:
             entry["step"] += 1
         numbers = self.numbers(group, entry)
-        counts = {name: entry[name] for name in self.counts}
-        for other in entries[1:]:
-            other.update(counts)
+        for name in self.counts:
+            count = entry[name]
+            for other in entries:
+                other[name] = count
         decay = _decay(group)
         if decay == "coupled":
             numbers["weight_decay"] = float(group["weight_decay"])
@@ -223,41 +224,41 @@ class RuleOptimizer(Optimizer):
         It is called at every replay, and so loops in C where it can.
         """
         groups = self.param_groups
-        options = [self._options(group) for group in groups]
-        params_of = [list(map(id, group["params"])) for group in groups]
-        seen: list[list[Any]] = [[] for _ in groups]  # each group's values when last looked at
+        # Of each group: its parameters, its formulas, and all its values when last looked at.
+        seen = [[g, list(g["params"]), self._options(g), []] for g in groups]
         kept = [(param, entry, slots) for cohort in cohorts for param, entry, slots in cohort]
-        params = [param for param, _, _ in kept]
-        entries = [entry for _, entry, _ in kept]
+        state = self.state
+        entries = list(state.values())
         of_slot = [(entry, name, slot) for _, entry, slots in kept for name, slot in slots.items()]
         owners, names, tensors = zip(*of_slot) if of_slot else ((), (), ())
         by_cohort = [[entry for _, entry, _ in cohort] for cohort in cohorts if len(cohort) > 1]
         placed = False  # whether the slots are in the state: not yet, at the first look
 
-        def same_options() -> bool:
-            if self.param_groups is not groups or len(groups) != len(options):
+        def same() -> bool:
+            nonlocal placed
+            if self.param_groups is not groups or len(groups) != len(seen):
                 return False
-            for k, group in enumerate(groups):
-                last = seen[k]
-                if list(map(id, group["params"])) != params_of[k]:
+            for of_group in seen:
+                group, members, options, last = of_group
+                now = group["params"]
+                if len(now) != len(members) or not all(map(is_, now, members)):
                     return False
                 if len(group) == len(last) and all(map(is_, group.values(), last)):
                     continue
-                if self._options(group) != options[k]:
+                if self._options(group) != options:
                     return False
                 values = list(group.values())  # a tensor may change its value and stay the same
-                seen[k] = [] if any(isinstance(v, Tensor) for v in values) else values
-            return True
-
-        def same() -> bool:
-            nonlocal placed
+                of_group[3] = [] if any(isinstance(v, Tensor) for v in values) else values
+            if not kept:  # nothing is remembered
+                return True
             slots = (
                 map(dict.get, owners, names) if placed else map(dict.get, owners, names, tensors)
             )
             placed = True
             return (
-                same_options()
-                and all(map(is_, map(self.state.get, params), entries))
+                self.state is state
+                and len(state) == len(entries)
+                and all(map(is_, state.values(), entries))
                 and all(map(is_, slots, tensors))
                 and all(map(self._in_one_phase, by_cohort))
             )

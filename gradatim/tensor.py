@@ -753,6 +753,19 @@ _new_tensor: Any = object.__new__
 _new_reference = weakref.ref
 
 
+def content(tensor: Tensor) -> Node:
+    """The Node of a tensor's content, without history: what an update under `no_grad` reads."""
+    cell = tensor._cell
+    if (
+        tensor._layout is None
+        and cell.exposure is None
+        and cell.escaped is None
+        and state.capture is None
+    ):
+        return cell.node
+    return tensor._read()
+
+
 def handle(node: Node) -> Tensor:
     """A tensor to read `node` by. Nothing waits for it: it is for calling a function on Nodes."""
     new = _new_tensor(Tensor)

@@ -51,6 +51,9 @@ def resolve_saved(saved: Node) -> Node:
 
 def _seed(output: Tensor, grad: Any, position: int) -> Node:
     if grad is None:
+        node = output._cell.node
+        if node.shape == () and output._layout is None:
+            return p.constant(1, node.dtype, node.device)
         if output.numel() != 1:
             raise GradientError(
                 f"grad can be implicitly created only for scalar outputs: this one has shape "

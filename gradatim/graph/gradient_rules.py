@@ -243,7 +243,10 @@ def _(g: Node, out: Node, x: Node) -> Any:
 
 @gradient_of("add")
 def _(g: Node, out: Node, a: Node, b: Node) -> Any:
-    return sum_to(g, a.shape), sum_to(g, b.shape)
+    return (
+        sum_to(g, a.shape) if a.history else None,
+        sum_to(g, b.shape) if b.history else None,
+    )
 
 
 @gradient_of("sub")
@@ -529,16 +532,24 @@ def _(g: Node, out: Node, x: Node, index: Node, updates: Node) -> Any:
 @gradient_of("contract", (1, 0), (0, 1))
 def _(g: Node, out: Node, a: Node, b: Node) -> Any:
     for_a, for_b = _contract_gradients(out.params, len(a.shape), len(b.shape))
-    return (
-        p.permute(p.contract(g, b, *for_a[0]), for_a[1]) if a.history else None,
-        p.permute(p.contract(g, a, *for_b[0]), for_b[1]) if b.history else None,
-    )
+    grad_a = grad_b = None
+    if a.history:
+        axes, order = for_a
+        grad_a = p.contract(g, b, *axes)
+        if order is not None:
+            grad_a = p.permute(grad_a, order)
+    if b.history:
+        axes, order = for_b
+        grad_b = p.contract(g, a, *axes)
+        if order is not None:
+            grad_b = p.permute(grad_b, order)
+    return grad_a, grad_b
 
 
 @functools.lru_cache(4096)
 def _contract_gradients(params: tuple[Any, ...], a_ndim: int, b_ndim: int) -> Any:
     """For each operand of a contraction, how its gradient is the contraction of `g` with the other
-    operand: the axes, and the permutation that puts the product's axes in place.
+    operand: the axes, and the permutation that puts the product's axes in place, if one is needed.
     """
     a_axes, b_axes, a_batch, b_batch = params
     a_free = [k for k in range(a_ndim) if k not in a_axes and k not in a_batch]
@@ -556,7 +567,8 @@ def _contract_gradients(params: tuple[Any, ...], a_ndim: int, b_ndim: int) -> An
         # The product's axes are: batch, this operand's free ones, the other's contracted ones.
         stands = [*batches, *free, *(axes[other_axes.index(k)] for k in sorted(other_axes))]
         order = tuple(stands.index(k) for k in range(ndim))
-        return (summed, tuple(other_free), batch, other_batch), order
+        axes_of_product = (summed, tuple(other_free), batch, other_batch)
+        return axes_of_product, None if order == tuple(range(ndim)) else order
 
     return (
         gradient(a_ndim, a_batch, a_free, a_axes, b_batch, b_free, b_axes, g_columns),

@@ -34,34 +34,6 @@ class Trace:
     key: Key
 
 
-class _Numbers(dict[Node, int]):
-    """The number of each Node in a key. One without inputs to walk gets its own when it is read."""
-
-    def __init__(self, entries: list[Any], order: list[Node], leaves: list[Node]):
-        self.entries = entries
-        self.order = order
-        self.leaves = leaves
-
-    def __missing__(self, node: Node) -> int:
-        value = _unmarked(node)
-        if value is not node:
-            number = self[node] = self[value]
-            return number
-        number = self[node] = len(self.entries)
-        entry: Any
-        if node.buffer is not None:
-            entry = (node.shape, node.dtype, node.buffer.strides)
-            self.leaves.append(node)
-        elif node.primitive is p.CONSTANT and not p.is_special(node):
-            entry = node.dtype
-            self.leaves.append(node)
-        else:  # a special constant, an iota
-            entry = (node.primitive, node.params, node.shape, node.dtype)
-            self.order.append(node)
-        self.entries.append(entry)
-        return number
-
-
 def trace(wanted: Sequence[Node]) -> Trace:
     """Walk the graph below the pending nodes `wanted`.
 
@@ -69,13 +41,34 @@ def trace(wanted: Sequence[Node]) -> Trace:
     are inputs, except the few in `SPECIAL_CONSTANTS`.
     """
     outputs = list(wanted)
+    numbers: dict[Node, int] = {}  # of each Node: its entry in the key
     entries: list[Any] = []
     order: list[Node] = []
     leaves: list[Node] = []
-    numbers = _Numbers(entries, order, leaves)
     asked = set(outputs)
+
+    def number_leaf(node: Node) -> None:
+        """Give a Node without inputs to walk its entry."""
+        value = node if node.buffer is None else _unmarked(node)
+        number = numbers.get(value)
+        if number is None:
+            number = numbers[value] = len(entries)
+            if value.buffer is not None:
+                entries.append((value.shape, value.dtype, value.buffer.strides))
+                leaves.append(value)
+            elif value.primitive is p.CONSTANT and not p.is_special(value):
+                entries.append(value.dtype)
+                leaves.append(value)
+            else:  # a special constant, an iota
+                entries.append((value.primitive, value.params, value.shape, value.dtype))
+                order.append(value)
+        numbers[node] = number
+
     for output in outputs:  # which grows
-        stack = [output] if output.buffer is None and output.inputs else []
+        if output.buffer is not None or not output.inputs:
+            number_leaf(output)
+            continue
+        stack = [output]
         while stack:
             node = stack[-1]
             inputs = node.inputs
@@ -84,7 +77,7 @@ def trace(wanted: Sequence[Node]) -> Trace:
                     if n.buffer is None and n.inputs:
                         stack.append(n)
                         break
-                    numbers[n]
+                    number_leaf(n)
             else:
                 stack.pop()
                 if node in numbers:

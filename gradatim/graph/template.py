@@ -17,7 +17,7 @@ class Template:
 
     Args:
         inputs: Nodes without a value (`program_input`), the graph's only variable ends.
-        outputs: what was built from them; an input itself, or None, is handed through.
+        outputs: what was built from them; an input itself is handed through.
 
     Example:
         >>> from gradatim.graph import dtypes, primitives as p
@@ -29,9 +29,9 @@ class Template:
         [add]
     """
 
-    def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node | None]):
+    def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node]):
         given = set(inputs)
-        order = [n for n in topological(n for n in outputs if n is not None) if n not in given]
+        order = [n for n in topological(outputs) if n not in given]
         fixed = [node for node in order if not node.inputs]  # constants: the same at each time
         built = [node for node in order if node.inputs]
         self.fixed = fixed
@@ -47,12 +47,12 @@ class Template:
             )
             for node in built
         ]
-        self.outputs = [None if node is None else place[node] for node in outputs]
+        self.outputs = [place[node] for node in outputs]
 
-    def build(self, inputs: Sequence[Node]) -> list[Node | None]:
+    def build(self, inputs: Sequence[Node]) -> list[Node]:
         """The same graph from other inputs of the same shapes and dtypes: its outputs."""
         values = [*inputs, *self.fixed]
         append = values.append
         for primitive, reads, params, shape, dtype, device in self.steps:
             append(Node(primitive, tuple([values[k] for k in reads]), params, shape, dtype, device))
-        return [None if k is None else values[k] for k in self.outputs]
+        return [values[k] for k in self.outputs]

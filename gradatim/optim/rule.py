@@ -18,6 +18,7 @@ and `_branches`, all that the choice of formulas depends on, is the guard.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Iterable
 from itertools import repeat
 from operator import is_
@@ -33,7 +34,7 @@ from gradatim.ops.arguments import number_node
 from gradatim.optim.checkpoint import Group
 from gradatim.optim.optimizer import Optimizer
 from gradatim.realize import commit, state
-from gradatim.tensor import Tensor, handle
+from gradatim.tensor import Tensor, content, handle
 
 Scalar = float | Tensor
 """A number of a step: a Python float, or in a compiled step a 0-d tensor read at each replay."""
@@ -129,14 +130,14 @@ class RuleOptimizer(Optimizer):
         """Add the new values of one cohort's parameters and slots to `writes`."""
         in_use = self.slots(group)
         remembers = self.counts or any(in_use.values())
-        entries = [self.state[param] if remembers else {} for param in params]
+        entries = [self.state[param] for param in params] if remembers else [{} for _ in params]
         slots = self._slots_of(group, params, entries, in_use)
         numbers = self._numbers_of(group, entries, slots, like=params[0])
         dtype = params[0].dtype
         number_nodes = [
             n._read() if isinstance(n, Tensor) else number_node(n, dtype) for n in numbers.values()
         ]
-        formula = _Formula(
+        formula = _formula(
             self.rule,
             tuple(in_use.values()),
             tuple(numbers),
@@ -144,16 +145,14 @@ class RuleOptimizer(Optimizer):
             group.get("maximize", False),
         )
         for param, own_slots in zip(params, slots):
-            targets = [param, *[own_slots.get(name) for name in in_use]]
+            targets = (param, *own_slots.values())
             reads = [
-                writes[id(target)][1] if id(target) in writes else target._read()
+                writes[id(target)][1] if id(target) in writes else content(target)
                 for target in targets
-                if target is not None
             ]
-            new_values = formula.build([*reads, param._grad._read()], number_nodes)
-            for target, new_value in zip(targets, new_values):
-                if target is not None:
-                    writes[id(target)] = target, new_value
+            reads.append(content(param._grad))
+            for target, value in zip(targets, formula.build(reads, number_nodes)):
+                writes[id(target)] = target, value
         return list(zip(params, entries, slots)) if remembers else []
 
     def _slots_of(
@@ -161,15 +160,19 @@ class RuleOptimizer(Optimizer):
     ) -> list[dict[str, Tensor]]:
         """The slots of each parameter by name; those that are not there yet are made."""
         names = [name for name, used in in_use.items() if used]
-        slots = [
-            {name: entry[name] for name in names if entry.get(name) is not None}
-            for entry in entries
-        ]
-        if any(len(own_slots) < len(names) for own_slots in slots):
+        if not names:
+            return [{} for _ in params]
+        slots = []
+        complete = True
+        for entry in entries:
+            own_slots = {name: entry.get(name) for name in names}
+            complete = complete and type(None) not in map(type, own_slots.values())
+            slots.append(own_slots)
+        if not complete:
             with outside():
                 for param, own_slots in zip(params, slots):
                     for name in names:
-                        if name not in own_slots:
+                        if own_slots[name] is None:
                             own_slots[name] = self.first(name, param, group)
         return slots
 
@@ -294,10 +297,15 @@ class _Formula:
         switches: tuple[tuple[str, bool], ...],
         maximize: bool,
     ):
-        self.key = (rule, in_use, numbers, switches, maximize)
+        self.rule = rule
+        self.in_use = in_use
+        self.names = numbers
+        self.switches = dict(switches)
+        self.maximize = maximize
+        self.templates: dict[Hashable, Template] = {}  # by the types of what is read
 
-    def build(self, reads: list[Node], numbers: list[Node]) -> list[Node | None]:
-        """The new values of a parameter and of its slots.
+    def build(self, reads: list[Node], numbers: list[Node]) -> list[Node]:
+        """The new values of a parameter and of its slots in use.
 
         Args:
             reads: the parameter, its slots in use, its gradient.
@@ -305,12 +313,10 @@ class _Formula:
         """
         if state.special:  # each operation is computed at once
             return self._call(reads, numbers)
-        key = (*self.key, *[(node.shape, node.dtype) for node in reads])
-        template = _templates.get(key)
+        types = tuple([(node.shape, node.dtype) for node in reads])
+        template = self.templates.get(types)
         if template is None:
-            template = _templates[key] = self._record(reads, numbers)
-            if len(_templates) > MAX_TEMPLATES:
-                _templates.pop(next(iter(_templates)))
+            template = self.templates[types] = self._record(reads, numbers)
         return template.build(reads + numbers)
 
     def _record(self, reads: list[Node], numbers: list[Node]) -> Template:
@@ -322,26 +328,25 @@ class _Formula:
             outputs = self._call(stand_ins[: len(reads)], stand_ins[len(reads) :])
         return Template(stand_ins, outputs)
 
-    def _call(self, reads: list[Node], number_nodes: list[Node]) -> list[Node | None]:
-        rule, in_use, names, switches, maximize = self.key
+    def _call(self, reads: list[Node], number_nodes: list[Node]) -> list[Node]:
         value, *in_order = map(handle, reads)
         grad = in_order.pop()
         rest = iter(in_order)
-        slots = [next(rest) if used else None for used in in_use]
-        numbers = dict(zip(names, map(handle, number_nodes)))
+        slots = [next(rest) if used else None for used in self.in_use]
+        numbers = dict(zip(self.names, map(handle, number_nodes)))
         weight_decay, shrink = numbers.pop("weight_decay", None), numbers.pop("shrink", None)
-        if maximize:
+        if self.maximize:
             grad = -grad
         if weight_decay is not None:
             grad = grad + value * weight_decay
         elif shrink is not None:
             value = value * shrink
-        results = rule(value, grad, *slots, **numbers, **dict(switches))
-        return [None if result is None else result._read() for result in results]
+        value, *slots = self.rule(value, grad, *slots, **numbers, **self.switches)
+        return [value._read(), *[s._read() for s, used in zip(slots, self.in_use) if used]]
 
 
-MAX_TEMPLATES = 1024  # kinds of parameters whose updates are remembered
-_templates: dict[Hashable, Template] = {}
+# One for each kind of optimizer and choice of its options.
+_formula = functools.lru_cache(256)(_Formula)
 
 
 def _decay(group: Group) -> str | None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node
-from gradatim.realize import Cell, flush, line_of, state
+from gradatim.realize import Cell, flush, line_of, local, state
 from gradatim.tensor import Tensor, from_array, user_site, wrap
 
 ESCAPED = (
@@ -125,26 +125,26 @@ def _node_number() -> int:
 
 def capturing() -> bool:
     """Whether a step is being captured now."""
-    return state.capture is not None
+    return local.capture is not None
 
 
 def guard(read: Callable[[], Hashable]) -> None:
     """In capture: the captured Program is only right while `read()` gives what it gives now."""
-    if state.capture is not None:
-        state.capture.guards.append((read, read()))
+    if local.capture is not None:
+        local.capture.guards.append((read, read()))
 
 
 def guard_module(module: Any) -> None:
     """In capture: the captured Program is only right while `module` is in the mode it is in now,
     and has the parameters it has now."""
-    if state.capture is not None:
-        state.capture.modules[id(module)] = module
+    if local.capture is not None:
+        local.capture.modules[id(module)] = module
 
 
 def on_replay(effect: Callable[[], Any]) -> None:
     """In capture: call `effect` before each run of the Program, the first too."""
-    if state.capture is not None:
-        state.capture.effects.append(effect)
+    if local.capture is not None:
+        local.capture.effects.append(effect)
 
 
 def host_scalars(
@@ -155,7 +155,7 @@ def host_scalars(
 
     They share one array, which is written in place: its address is part of the bound executable.
     """
-    if state.capture is None:
+    if local.capture is None:
         return read()
     numbers = np.zeros(count, like.dtype.numpy)
 
@@ -166,7 +166,7 @@ def host_scalars(
     made = []
     for k in range(count):
         node = p.value(numbers[k : k + 1].reshape(()), (), like.dtype)
-        state.capture.add_source(node, None)
+        local.capture.add_source(node, None)
         made.append(wrap(node))
     return made
 
@@ -175,7 +175,7 @@ def host_scalars(
 def outside() -> Iterator[None]:
     """What is done inside is no part of the captured step: tensors made here are computed at once
     and live on (an optimizer's state)."""
-    capture, state.capture = state.capture, None
+    capture, local.capture = local.capture, None
     start = _node_number()
     made = state.cells
     state.cells = []
@@ -183,7 +183,7 @@ def outside() -> Iterator[None]:
         yield
         flush()
     finally:
-        state.capture = capture
+        local.capture = capture
         state.cells = made + state.cells
         if capture is not None:
             capture.outside.append((start, _node_number()))
@@ -192,11 +192,11 @@ def outside() -> Iterator[None]:
 @contextlib.contextmanager
 def rehearsal() -> Iterator[None]:
     """What is done inside only builds Nodes: none of its tensors waits to be computed."""
-    before, state.capture = state.capture, Capture()
+    before, local.capture = local.capture, Capture()
     try:
         yield
     finally:
-        state.capture = before
+        local.capture = before
 
 
 def undo(capture: Capture, failed: bool) -> None:

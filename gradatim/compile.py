@@ -29,7 +29,7 @@ from gradatim.graph.dtypes import bool_
 from gradatim.graph.errors import CaptureError
 from gradatim.graph.node import COUNTED, NONE, Node, mode
 from gradatim.graph.program import Trace, trace
-from gradatim.realize import Cell, as_exception, compute, executable_of, flush, state
+from gradatim.realize import Cell, as_exception, compute, executable_of, flush, local, state
 from gradatim.tensor import Tensor, handle
 from gradatim.traced import TracedFloat
 
@@ -371,7 +371,7 @@ class Compiled:
         return getattr(self._function, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._uncompiled is not None or state.capture is not None or state.special:
+        if self._uncompiled is not None or local.capture is not None or state.special:
             return self._function(*args, **kwargs)
         tensors: list[Tensor] = []
         floats: list[float] = []
@@ -428,7 +428,7 @@ class Compiled:
 
         random_state = default_generator.get_state()
         inner_args, inner_kwargs = open_(args), open_(kwargs)
-        capture = state.capture = Capture(cleared)
+        capture = local.capture = Capture(cleared)
         reason = None
         step = None
         late: frozenset[int] = frozenset()
@@ -444,7 +444,7 @@ class Compiled:
         except CannotCapture as stop:
             reason = stop.reason
         finally:
-            state.capture = None
+            local.capture = None
             default_generator.set_state(random_state)
             undo(capture, failed=step is None)
         if late <= cleared and late:  # this call alone begins with a `.grad` from outside

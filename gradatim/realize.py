@@ -20,7 +20,7 @@ import numpy as np
 from gradatim.engines import Executable, Failure, current_engine, deferred_interrupts
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
-from gradatim.graph.errors import Error, NonFiniteError
+from gradatim.graph.errors import Error, InterruptedValue, NonFiniteError
 from gradatim.graph.node import COUNTED, LIVE, Node, mode, topological
 from gradatim.graph.program import Trace, close, trace
 
@@ -32,6 +32,8 @@ MAX_PENDING = 2_000
 MAX_PENDING_BYTES = 256 * 2**20  # of values held by pending nodes: draws, arrays handed in
 MAX_PROGRAM_NODES = 1_000_000  # of all the Programs that are remembered
 
+
+INTERRUPTED = "this value was being computed when the program was interrupted: compute it again"
 
 FAILED = p.Primitive("failed", "marker", differentiable=False)  # its run went wrong; see `_poison`
 
@@ -123,6 +125,15 @@ class _Cut:
         return False
 
 
+class _Local(threading.local):
+    """What each thread knows: a step captured in one does not note what others compute."""
+
+    capture: Capture | None = None
+
+
+local = _Local()
+
+
 class _State:
     """What the process knows of pending work."""
 
@@ -140,8 +151,16 @@ class _State:
         self.exposures = 0  # how often memory was handed out, ever
         self.exposed_read = False  # an operation just read memory that others share
         self.special = False  # any of these three
-        self.capture: Capture | None = None
         self.cut = _Cut()
+
+    @property
+    def capture(self) -> Capture | None:
+        """What this thread's calls are noted in while a step is captured, or None."""
+        return local.capture
+
+    @capture.setter
+    def capture(self, capture: Capture | None) -> None:
+        local.capture = capture
 
     def watch(self) -> None:
         """Set `limit`: while a loop is being cut, every new tensor may be the place."""
@@ -154,8 +173,8 @@ state = _State()
 
 def track(cell: Cell) -> None:
     """Remember that a cell waits for its value."""
-    if state.capture is not None:
-        state.capture.note_created(cell)
+    if local.capture is not None:
+        local.capture.note_created(cell)
         return
     if state.made >= state.limit:
         _cut_before(cell.node)
@@ -200,7 +219,7 @@ def pending_cells() -> list[Cell]:
 def flush(written: Sequence[Cell] = ()) -> None:
     """Compute everything that a living tensor waits for, as one Program: and with it `written`,
     cells that were not tracked."""
-    if state.capture is not None:
+    if local.capture is not None:
         return
     with state.lock:
         cells = pending_cells()
@@ -252,7 +271,8 @@ def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
             except BaseException as stop:
                 error = stop
             if error is not None:
-                _poison(outputs, cells, error)
+                lasting = error if isinstance(error, Exception) else InterruptedValue(INTERRUPTED)
+                _poison(outputs, cells, lasting)
                 raise error
             for node, result in zip(outputs, results):
                 node.buffer = result
@@ -384,8 +404,8 @@ def drawn(shape: tuple[int, ...], dtype: DType, draw: Callable[[], np.ndarray[An
     array = contiguous()
     node = p.value(array, shape, dtype)
     hold(array.nbytes)
-    if state.capture is not None:
-        state.capture.add_source(node, contiguous)
+    if local.capture is not None:
+        local.capture.add_source(node, contiguous)
     return wrap(node)
 
 
@@ -407,7 +427,7 @@ def commit(pairs: Sequence[tuple[Tensor, Node]]) -> None:
                 or cell.escaped
                 or cell.node.history
                 or node.history
-                or state.capture is not None
+                or local.capture is not None
                 or state.special
             ):
                 target._write(node, fresh=True)

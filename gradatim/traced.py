@@ -10,7 +10,7 @@ import numpy as np
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
 from gradatim.graph.node import Node
-from gradatim.realize import state
+from gradatim.realize import local
 
 
 class TracedFloat(float):
@@ -35,8 +35,8 @@ class TracedFloat(float):
     def _pin(self) -> float:
         value = float.__float__(self)
         read = self.read
-        if state.capture is not None:
-            state.capture.guards.append((read, value))
+        if local.capture is not None:
+            local.capture.guards.append((read, value))
         return value
 
 
@@ -78,10 +78,10 @@ def traced_node(number: TracedFloat, dtype: DType) -> Node:
     read = number.read
     array = np.asarray(float.__float__(number)).astype(dtype.numpy)
     node = p.value(array, (), dtype)
-    assert state.capture is not None
+    assert local.capture is not None
     if dtype.is_floating_point:
-        state.capture.effects.append(lambda: array.fill(read()))
-        state.capture.add_source(node, None)
+        local.capture.effects.append(lambda: array.fill(read()))
+        local.capture.add_source(node, None)
     else:
-        state.capture.add_source(node, lambda: np.asarray(read()).astype(dtype.numpy))
+        local.capture.add_source(node, lambda: np.asarray(read()).astype(dtype.numpy))
     return node

@@ -11,7 +11,7 @@ from gradatim.graph import primitives as p
 from gradatim.graph.errors import ArgumentTypeError, GradientError, ShapeError
 from gradatim.graph.gradients import gradients, zeros_like
 from gradatim.graph.node import COUNTED, Node, mode
-from gradatim.realize import flush, line_of, state
+from gradatim.realize import flush, line_of, local
 from gradatim.tensor import Tensor, wrap
 
 
@@ -149,8 +149,8 @@ def _accumulate(tensor: Tensor, g: Node, create_graph: bool) -> None:
     if tensor._hooks:
         g = call_hooks(tensor._hooks, wrap(g))._read()
     grad = tensor._grad
-    if state.capture is not None:
-        grad = state.capture.gradient_of(tensor)
+    if local.capture is not None:
+        grad = local.capture.gradient_of(tensor)
     if grad is None:
         tensor._grad = wrap(g)
     elif create_graph:

@@ -18,7 +18,7 @@ from gradatim.nn.blame import name_layer
 from gradatim.nn.hooks import Hooks
 from gradatim.nn.members import Members
 from gradatim.nn.state_dict import State
-from gradatim.realize import state
+from gradatim.realize import local
 from gradatim.tensor import Tensor
 
 
@@ -70,7 +70,7 @@ class Module(Members, State, Hooks):
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if state.capture is not None:
+        if local.capture is not None:
             guard_module(self)
         try:
             if (

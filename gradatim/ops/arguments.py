@@ -13,7 +13,7 @@ from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import BOOL, FLOATING, INTEGER, DType
 from gradatim.graph.errors import ArgumentTypeError, DTypeError, IndexOutOfRange, ShapeError
 from gradatim.graph.node import Node, Shape
-from gradatim.realize import state
+from gradatim.realize import local
 from gradatim.tensor import Tensor, from_array
 from gradatim.traced import TracedFloat, traced_node
 
@@ -109,7 +109,7 @@ def with_number(dtype: DType, number: bool | int | float) -> DType:
 
 def number_node(number: bool | int | float, dtype: DType, device: str = "cpu") -> Node:
     """A constant, refused if an integer dtype cannot hold it."""
-    if type(number) is TracedFloat and state.capture is not None:
+    if type(number) is TracedFloat and local.capture is not None:
         return traced_node(number, dtype)
     if dtype.is_integer:
         low, high = dtypes.integer_range(dtype)

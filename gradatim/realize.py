@@ -405,7 +405,7 @@ def drawn(shape: tuple[int, ...], dtype: DType, draw: Callable[[], np.ndarray[An
     node = p.value(array, shape, dtype)
     hold(array.nbytes)
     if local.capture is not None:
-        local.capture.add_source(node, contiguous)
+        local.capture.add_draw(node, contiguous)
     return wrap(node)
 
 

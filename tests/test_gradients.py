@@ -323,8 +323,9 @@ CASES = {
     "cast": [],
     "substitute": [],
     "custom_gradient": [],
+    "scan": [],  # in test_scan.py
 }
-BY_HAND = {"cast", "substitute", "custom_gradient"}
+BY_HAND = {"cast", "substitute", "custom_gradient", "scan"}
 
 ALL = [
     pytest.param(function, arrays, id=f"{name} {' '.join(str(a.shape) for a in arrays)}")

@@ -7,6 +7,7 @@ import tracemalloc
 import pytest
 
 import gradatim as gd
+from gradatim import engines
 from gradatim.engines import reference
 from gradatim.realize import flush, pending_cells, state
 
@@ -42,8 +43,11 @@ def test_a_value_with_history_keeps_its_inputs_until_backward():
 
 
 def test_a_loss_looked_at_before_backward_is_not_computed_twice(monkeypatch):
-    from gradatim.engines import reference
+    from gradatim import engines, realize
+    from gradatim import engines
+from gradatim.engines import reference
 
+    monkeypatch.setattr(realize, "current_engine", lambda: engines.get_engine("reference"))
     x = gd.ones(4, 3)
     w = gd.ones(2, 3, requires_grad=True)
     loss = x.matmul(w.t()).sum()
@@ -290,8 +294,13 @@ def test_an_ordinary_loop_updates_parameters_and_state_in_place():
     ]
 
 
+@pytest.fixture
+def on_reference(monkeypatch):
+    monkeypatch.setattr(engines, "_current", engines.get_engine("reference"))
+
+
 @pytest.mark.parametrize("held", [False, True])
-def test_ctrl_c_leaves_parameters_wholly_old_or_new(monkeypatch, held):
+def test_ctrl_c_leaves_parameters_wholly_old_or_new(monkeypatch, on_reference, held):
     w, v = gd.ones(2, requires_grad=True), gd.ones(2, requires_grad=True)
     _, turn = adam_on(w, v)
     turn()
@@ -315,7 +324,7 @@ def test_ctrl_c_leaves_parameters_wholly_old_or_new(monkeypatch, held):
     assert w.tolist() == v.tolist()
 
 
-def test_an_interrupted_value_says_so(monkeypatch):
+def test_an_interrupted_value_says_so(monkeypatch, on_reference):
     w = gd.zeros(2).realize()
     w.add_(1)
     pending = w * 2

@@ -54,6 +54,10 @@ def to_text(outputs: Graph, *, values: bool = False) -> str:
     lines.append(f"return {returned}".rstrip())
     if isinstance(outputs, Program):
         lines.insert(0, f"program {outputs.digest[:12]}")
+    for k, item in enumerate(items):
+        if item.body is not None:
+            inside = to_text(item.body.outputs).splitlines()
+            lines += [f"each step of %{k}:", *(f"  {line}" for line in inside)]
     return "\n".join(lines)
 
 
@@ -122,6 +126,7 @@ class _Item:
         type: `float32[64, 10]`.
         value: what it holds, or "".
         results: which outputs of the graph it is, each with what it replaces, or "".
+        body: of a loop, the graph of one step.
     """
 
     name: str
@@ -132,6 +137,7 @@ class _Item:
     type: str
     value: str
     results: list[tuple[int, str]]
+    body: p.Body | None
 
     @property
     def colors(self) -> tuple[str, str]:
@@ -180,6 +186,7 @@ def _items(outputs: Graph, values: bool) -> list[_Item]:
             node.type,
             _value(node) if values else "",
             results.get(node, []),
+            node.params[0] if node.primitive is p.SCAN else None,
         )
         for node in shown
     ]
@@ -280,6 +287,11 @@ def _sort(node: Node) -> str:
     return _axis(node) + (", descending" if node.params[1] else "")
 
 
+def _scan(node: Node) -> str:
+    _, _, _, length, reverse = node.params
+    return f"{length} step{'s' * (length != 1)}" + (" backwards" if reverse else "")
+
+
 def _contract(node: Node) -> str:
     """The axes as in einsum: `ij,jk->ik`."""
     a_axes, b_axes, a_batch, b_batch = node.params
@@ -355,6 +367,7 @@ _DESCRIBE: dict[str, Describe] = {
     "window_argmax": _window,
     "window_gather": _in_the_type,
     "window_scatter": _in_the_type,
+    "scan": _scan,
 }
 
 
@@ -391,6 +404,7 @@ _COLORS = {
     "contract": _CONTRACTION,
     "convolve": _CONTRACTION,
     "window": _REDUCTION,
+    "scan": ("#e0f2f1", "#3d8b84"),
 }
 _OTHER = ("#ffffff", "#87909b")
 

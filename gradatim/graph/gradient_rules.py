@@ -22,6 +22,7 @@ from gradatim.graph.node import Node, Shape
 
 Rule = Callable[..., Sequence[Node | None]]
 OUT = -1  # in `saves`: the result itself
+EVERY = -2  # in `saves`: each of the inputs
 
 RULES: dict[p.Primitive, tuple[Rule, tuple[tuple[int, int], ...]]] = {}
 

@@ -578,6 +578,9 @@ def custom_gradient(results: Sequence[Node], inputs: Sequence[Node], backward: A
     return [pick(both, k) for k in range(len(results))]
 
 
-# --- windows: convolution and pooling have a file of their own -----------------------------------
+# --- in files of their own, as they are more than a rule of shapes -------------------------------
 
-from gradatim.graph.window_primitives import *  # noqa: E402, F403  (it needs what is above)
+from gradatim.graph.scan import SCAN as SCAN  # noqa: E402 (they need what stands above)
+from gradatim.graph.scan import Body as Body  # noqa: E402
+from gradatim.graph.scan import scan as scan  # noqa: E402
+from gradatim.graph.window_primitives import *  # noqa: E402, F403

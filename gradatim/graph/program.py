@@ -83,7 +83,7 @@ def trace(wanted: Sequence[Node]) -> Trace:
                 if node in numbers:
                     continue
                 primitive = node.primitive
-                if primitive.kept and node.history == LIVE and node not in asked:
+                if node.history == LIVE and node not in asked and _is_kept(node):
                     asked.add(node)
                     outputs.append(node)
                 numbers[node] = len(entries)
@@ -91,6 +91,13 @@ def trace(wanted: Sequence[Node]) -> Trace:
                 order.append(node)
     entries.append(tuple([numbers[node] for node in outputs]))
     return Trace(outputs, order, leaves, tuple(entries))
+
+
+def _is_kept(node: Node) -> bool:
+    """Whether backward() will want the value of a Node, and it is costly."""
+    primitive = node.primitive
+    source = node.inputs[0].primitive if primitive is p.PICK else primitive
+    return source.kept and type(node.dtype) is not tuple  # of several results, those that are read
 
 
 def _unmarked(node: Node) -> Node:
@@ -136,7 +143,7 @@ class Program:
         lines = [f"program {self.digest[:12]}"]
         for node, name in names.items():
             reads = ", ".join(names[n] for n in node.inputs)
-            params = "".join(f" {value!r}" for value in node.params)
+            params = "".join(f" {value!r}" for value in node.params).replace("\n", "\n    ")
             lines.append(f"  {name} = {node.primitive.name}({reads}){params} : {node.type}")
         lines.append("  return " + ", ".join(names[n] for n in self.outputs))
         return "\n".join(lines)

@@ -231,7 +231,7 @@ def plan(features: Features, problem: Problem, choice: Choice, rows_per_piece: i
     return Plan(p, choice, rows, columns, row_offsets, vectors, pitch, depth)
 
 
-def cost(features: Features, plan: Plan) -> float:
+def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
     """An estimate of the cycles of one thread."""
     p, choice = plan.problem, plan.choice
     batch, depth = size(p.batch), size(p.depth)
@@ -255,7 +255,7 @@ def cost(features: Features, plan: Plan) -> float:
         (S, choice.pack_s, p.rows, plan.rows, rows),
         (V, choice.pack_v, p.columns, plan.columns, plan.pitch),
     ):
-        if packed:
+        if packed and p.names[side] not in resident:
             distinct = size(a for a in p.batch if a.strides[side])
             step = flat_stride(axes, side)
             deep = collapse(p.depth, [side])
@@ -274,6 +274,7 @@ def choose(
     extras: Sequence[Side],
     outputs: Sequence[Side],
     rows_per_piece: int | None,
+    resident: Sequence[str] = (),
 ) -> Plan:
     """The plan with the least estimated cost."""
     problems = [problem(nest, extras, outputs, swapped) for swapped in (False, True)]
@@ -286,7 +287,7 @@ def choose(
             continue
         if len(made.row_offsets) * len(made.vectors) > max(16, features.registers):
             continue
-        estimate = cost(features, made)
+        estimate = cost(features, made, resident)
         if best is None or estimate < best[0]:
             best = estimate, made
     assert best is not None
@@ -312,6 +313,7 @@ def emit_contraction(
     *,
     rows_per_piece: int | None = None,
     choice: Choice | None = None,
+    resident: Sequence[str] = (),
 ) -> list[Kernel]:
     """Write the kernels of a contraction; they are to be run in the order given.
 
@@ -325,6 +327,8 @@ def emit_contraction(
         rows_per_piece: cut by rows only, so that pieces [r·n, (r+1)·n) do exactly the rows
             [r·rows_per_piece, (r+1)·rows_per_piece), n being the same for all r.
         choice: compute it in this way instead of the one that is estimated to be fastest.
+        resident: "a" or "b" for an operand that is packed once and used very often: packing it
+            costs nothing.
 
     Returns:
         The kernels; none where there is nothing to compute.
@@ -336,7 +340,7 @@ def emit_contraction(
         nest = replace(nest, depth=((0, 0, 0),))
     features = module.features
     if choice is None:
-        chosen = choose(features, nest, extras, outputs, rows_per_piece)
+        chosen = choose(features, nest, extras, outputs, rows_per_piece, resident)
     else:
         made = problem(nest, extras, outputs, choice.swapped)
         chosen = plan(features, made, choice, rows_per_piece)

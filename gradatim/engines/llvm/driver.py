@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from gradatim.engines.llvm.contracting import contraction_parts
 from gradatim.engines.llvm.contraction import emit_contraction
 from gradatim.engines.llvm.emit import Function, Module, Value, constant
-from gradatim.engines.llvm.contracting import contraction_parts
 from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Launch, LoopNest, View
 from gradatim.engines.llvm.loops import Pieces, emit_loop
+from gradatim.engines.llvm.recurrence import Recurrence, emit_scan
 from gradatim.engines.llvm.rows import emit_rows
 from gradatim.engines.llvm.schedule import Contraction, Host, Rows, Schedule
 
@@ -105,8 +106,10 @@ class _Writer:
             name = f"kernel{len(self.known)}"
             if isinstance(code, LoopNest):
                 found = _plain(emit_loop(self.module, name, code), _pointer_count(code))
+            elif isinstance(code, Recurrence):
+                found = emit_scan(self.module, name, code)
             elif isinstance(code, Rows):
-                found = _plain(emit_rows(self.module, name, code), 4)
+                found = _plain(emit_rows(self.module, name, code), 3)
             else:
                 assert isinstance(code, Contraction)
                 found = _contraction(self.module, name, code)
@@ -140,6 +143,8 @@ class _Writer:
                 for k, what in enumerate(reads):
                     if what == "report":
                         value = report
+                    elif what == "pool":
+                        value = pool
                     elif isinstance(what, str):
                         value = f.at_byte(arena, spaces[what])
                     else:
@@ -172,7 +177,7 @@ class _Writer:
         cost: float, launch: Launch, place: int,
     ) -> None:  # fmt: skip
         alone = pieces == 1 or cost < ALONE
-        if alone and function not in _NEED_SCRATCH(self.module):
+        if alone and function not in self.module.scratch_users:
             text = f"call i32 @{function}({args!r}, i64 0, i64 {pieces}, ptr null)"
         else:
             step = pieces if alone else grain
@@ -184,12 +189,6 @@ class _Writer:
         with f.if_(f.compare("ne", status, 0)):
             f.ret(constant(place + 1, "i32"))
             f.start(f.label("dead"))
-
-
-def _NEED_SCRATCH(module: Module) -> set[str]:
-    """Functions that use the memory of their thread."""
-    found: set[str] = getattr(module, "scratch_users", set())
-    return found
 
 
 def _pointer_count(code: LoopNest) -> int:
@@ -206,24 +205,31 @@ def _contraction(module: Module, name: str, code: Contraction) -> Emitted:
     kernels = emit_contraction(module, name, nest, extras, outputs, epilogue)
     parts = []
     workspaces: dict[str, int] = {}
-    users: set[str] = getattr(module, "scratch_users", set())
-    first_output = 2 + len(extras)
     for kernel in kernels:
-        reads: list[Any] = []
-        for argument in kernel.arguments:
-            if argument == "a":
-                reads.append(0)
-            elif argument == "b":
-                reads.append(1)
-            elif argument.startswith("extra"):
-                reads.append(2 + int(argument[5:]))
-            elif argument.startswith("output"):
-                reads.append(first_output + int(argument[6:]))
-            else:
-                reads.append(argument)
+        reads = name_pointers(kernel.arguments, len(extras))
         workspaces |= kernel.writes
-        users.add(kernel.name)
-        cost = kernel.flops / 60 + kernel.bytes / 12  # nanoseconds
-        parts.append((kernel.name, kernel.pieces, kernel.grain, cost, reads))
-    module.scratch_users = users  # type: ignore[attr-defined]
+        module.scratch_users.add(kernel.name)
+        parts.append((kernel.name, kernel.pieces, kernel.grain, kernel_cost(kernel), reads))
     return Emitted(parts, workspaces)
+
+
+def kernel_cost(kernel: Any) -> float:
+    """About the nanoseconds that one thread takes."""
+    nanoseconds: float = kernel.flops / 60 + kernel.bytes / 12
+    return nanoseconds
+
+
+def name_pointers(arguments: list[str], extras: int) -> list[Any]:
+    """What a contraction's kernel wants in each of its arguments: the number of a pointer of the
+    launch (a, b, the epilogue's reads, the outputs), or a workspace's name."""
+    reads: list[Any] = []
+    for argument in arguments:
+        if argument in "ab":
+            reads.append("ab".index(argument))
+        elif argument.startswith("extra"):
+            reads.append(2 + int(argument[5:]))
+        elif argument.startswith("output"):
+            reads.append(2 + extras + int(argument[6:]))
+        else:
+            reads.append(argument)
+    return reads

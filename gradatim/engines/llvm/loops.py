@@ -16,12 +16,13 @@ whichever thread does what.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gradatim.engines.llvm import elementwise
+from gradatim.engines.llvm import elementwise, native
 from gradatim.engines.llvm.emit import (
     Function,
     Module,
@@ -36,6 +37,7 @@ from gradatim.engines.llvm.emit import (
 from gradatim.engines.llvm.kernels import Access, LoopNest
 from gradatim.graph import dtypes
 from gradatim.graph.dtypes import DType
+from gradatim.graph.node import Node
 
 BLOCK = 8192  # elements of a long vector axis that one piece takes
 PIECE = 16384  # points that one piece should have at least
@@ -100,11 +102,21 @@ def to_memory(f: Function, value: Value, dtype: DType) -> Value:
     return value
 
 
+def divides_integers(name: str, dtype: DType) -> bool:
+    """Whether an operation fails where its divisor is 0."""
+    return name in ("floor_divide", "remainder", "fmod") and not dtype.is_floating_point
+
+
 def emit_operations(
-    f: Function, operations: Any, count: int, find: Callable[[Any, list[Value]], Value]
+    f: Function,
+    operations: Any,
+    count: int,
+    find: Callable[[Any, list[Value]], Value],
+    mask: Value | None = None,
 ) -> list[Value]:
     """Write the operations of a body on vectors of `count` lanes. `find(reference, results)` gives
-    the value of a reference that is not an operation's."""
+    the value of a reference that is not an operation's. The function returns 1 where an integer is
+    divided by 0 (in a lane whose mask is on)."""
     results: list[Value] = []
 
     def value(reference: Any) -> Value:
@@ -116,12 +128,41 @@ def emit_operations(
 
     for operation in operations:
         given = [value(reference) for reference in operation.operands]
+        if divides_integers(operation.name, operation.reads):
+            _stop_at_zero(f, given[1], mask)
         made = elementwise.lower(
             f, operation.name, operation.params, operation.reads, operation.gives, given
         )
         assert made is not None, f"{operation.name} has no lowering"
         results.append(made)
     return results
+
+
+def _stop_at_zero(f: Function, divisor: Value, mask: Value | None) -> None:
+    bad = f.compare("eq", divisor, 0) if divisor.type[-2:] != "i1" else f.not_(divisor)
+    if mask is not None:
+        bad = f.and_(bad, mask)
+    if lanes(bad.type) > 1:
+        packed = f.bitcast(bad, f"i{lanes(bad.type)}")
+        bad = f.compare("ne", packed, 0)
+    with f.if_(bad):
+        f.do("ret i32 1")
+        f.start(f.label("dead"))
+
+
+def can_lower(node: Node) -> bool:
+    """Whether an elementwise Node has vector code for its dtypes."""
+    reads = node.inputs[1 if node.primitive.kind == "select" else 0].dtype
+    return _can_lower(node.primitive.name, reads, node.dtype, len(node.inputs))
+
+
+@functools.cache
+def _can_lower(name: str, reads: DType, gives: DType, count: int) -> bool:
+    types = [REGISTER_TYPES[reads]] * count
+    if name == "select":
+        types[0] = "i1"
+    f = Module(native.features()).function("trial", types, "i32")
+    return elementwise.lower(f, name, (), reads, gives, f.params) is not None
 
 
 # --- preparing a nest ----------------------------------------------------------------------------
@@ -170,7 +211,9 @@ def merged(nest: LoopNest) -> LoopNest:
         tuple(extents),
         tuple(k for k, r in enumerate(reduced) if r),
         tuple(replace(a, strides=tuple(w)) for a, w in zip(nest.reads, walks)),
-        tuple(replace(op, operands=tuple(map(moved, op.operands))) for op in nest.operations),
+        tuple(
+            replace(op, operands=tuple(map(moved, op.operands))) for op in nest.operations
+        ),
         tuple(
             (replace(a, strides=tuple(w)), moved(r))
             for (a, r), w in zip(nest.writes, walks[reads:])
@@ -299,12 +342,14 @@ class _Emitter:
         self.vector_reduced = self.axis in nest.reduced
         self.length = nest.extents[self.axis] if self.axis is not None else 1
         self.rows = math.prod(nest.extents[k] for k in self.kept)
-        self.work = max(1, nest.points) * (1 + sum(_COST.get(op.name, 1) for op in nest.operations))
+        self.work = max(1, nest.points) * (
+            1 + sum(_COST.get(op.name, 1) for op in nest.operations)
+        )
 
     def run(self) -> list[Pieces]:
         nest = self.nest
-        if nest.reduced and not nest.points:
-            return [self._identities()]
+        if nest.reductions and not nest.points:
+            return self._identities()
         if not nest.points:
             return []
         self._block()
@@ -355,7 +400,7 @@ class _Emitter:
                 moved[k] = f.at(moved[k], f.mul(start, stride), MEMORY_TYPES[access.dtype])
         return moved
 
-    def _identities(self) -> Pieces:
+    def _identities(self) -> list[Pieces]:
         """A reduction of nothing: every result is the identity."""
         nest = self.nest
         kept = [k for k in range(len(nest.extents)) if k not in nest.reduced]
@@ -364,7 +409,7 @@ class _Emitter:
             for r in nest.reductions
         )
         blank = LoopNest(tuple(nest.extents[k] for k in kept), (), (), (), writes, ())
-        return _Shifted(self.module, self.name, merged(blank), len(nest.reads)).run()[0]
+        return _Shifted(self.module, self.name, merged(blank), len(nest.reads) + len(nest.writes)).run()
 
     # --- one unit --------------------------------------------------------------------------------
 
@@ -436,10 +481,8 @@ class _Emitter:
         rest = self.length % self.lanes
         whole = self.length - rest
         if whole:
-            full = (
-                f.binary("smin", stop, whole)
-                if rest and self.blocks > 1
-                else (constant(whole, "i64") if self.blocks == 1 else stop)
+            full = f.binary("smin", stop, whole) if rest and self.blocks > 1 else (
+                constant(whole, "i64") if self.blocks == 1 else stop
             )
             with f.loop(start, full, self.lanes) as i:
                 self._point(f, pointers, index, i, self.lanes, None, fixed)
@@ -502,7 +545,7 @@ class _Emitter:
             assert kind == "iota"
             return self._iota(f, reference, index, i, count)
 
-        results = emit_operations(f, nest.operations, count, find)
+        results = emit_operations(f, nest.operations, count, find, mask)
         for k, (access, reference) in enumerate(nest.writes):
             value = to_memory(f, find(reference, results), access.dtype)
             self._store(f, access, pointers[len(nest.reads) + k], i, value, mask)
@@ -529,8 +572,8 @@ class _Emitter:
         stride = access.strides[self.axis] if self.axis is not None else 0
         type = MEMORY_TYPES[access.dtype]
         wide = vector(type, count)
-        address = (
-            pointer if stride == 0 else f.at(pointer, i if stride == 1 else f.mul(i, stride), type)
+        address = pointer if stride == 0 else f.at(
+            pointer, i if stride == 1 else f.mul(i, stride), type
         )
         if stride == 0:
             return f.splat(to_register(f, f.load(type, pointer), access.dtype), count)
@@ -562,8 +605,8 @@ class _Emitter:
     ) -> None:  # fmt: skip
         stride = access.strides[self.axis] if self.axis is not None else 0
         type = MEMORY_TYPES[access.dtype]
-        address = (
-            pointer if stride == 0 else f.at(pointer, i if stride == 1 else f.mul(i, stride), type)
+        address = pointer if stride == 0 else f.at(
+            pointer, i if stride == 1 else f.mul(i, stride), type
         )
         count = lanes(value.type)
         if count == 1:
@@ -579,7 +622,9 @@ class _Emitter:
 
     # --- reductions ------------------------------------------------------------------------------
 
-    def _reduce_along(self, f: Function, pointers: list[Value], index: dict[int, Value]) -> None:
+    def _reduce_along(
+        self, f: Function, pointers: list[Value], index: dict[int, Value]
+    ) -> None:
         """Reduce the vector axis and the inner ones: several vectors of partial results, combined
         by a tree at the end."""
         nest = self.nest
@@ -611,9 +656,7 @@ class _Emitter:
             done = whole
             news = list(accumulated)
             while done + count <= self.length:
-                values = self._point(
-                    f, places, whole_index, constant(done, "i64"), count, None, fixed
-                )
+                values = self._point(f, places, whole_index, constant(done, "i64"), count, None, fixed)
                 line = (done - whole) // count % lines
                 for k, r in enumerate(nest.reductions):
                     at = k * lines + line
@@ -622,9 +665,7 @@ class _Emitter:
             rest = self.length - done
             if rest and self.masks:
                 mask = _mask(rest, count)
-                values = self._point(
-                    f, places, whole_index, constant(done, "i64"), count, mask, fixed
-                )
+                values = self._point(f, places, whole_index, constant(done, "i64"), count, mask, fixed)
                 for k, r in enumerate(nest.reductions):
                     value = _as_accumulator(f, values[r.operand], r.dtype)
                     blank = constant(_identity(r.how, r.dtype), value.type)
@@ -743,7 +784,7 @@ class _Emitter:
 
     def _combine(self, f: Function, r: Any, total: Value, value: Value) -> Value:
         value = _as_accumulator(f, value, r.dtype)
-        return elementwise.combine(f, r.how, r.dtype, total, value)
+        return elementwise.combine(r.how)(f, r.dtype, total, value)
 
     def _store_result(
         self, f: Function, r: Any, pointers: list[Value], k: int, total: Value, i: Value | None,
@@ -770,7 +811,9 @@ class _Shifted(_Emitter):
     def _begin(self, name: str) -> tuple[Function, list[Value]]:
         f = self.module.function(name, ["ptr", "i64", "i64", "ptr"], "i32")
         count = len(self.nest.writes)
-        return f, [f.load("ptr", f.at(f.params[0], self.skipped + k, "ptr")) for k in range(count)]
+        return f, [
+            f.load("ptr", f.at(f.params[0], self.skipped + k, "ptr")) for k in range(count)
+        ]
 
 
 # --- small things --------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ from gradatim.engines.llvm.kernels import (
     View,
     contiguous,
 )
-from gradatim.engines.llvm.loops import split
+from gradatim.engines.llvm.loops import divides_integers, split
+from gradatim.engines.llvm.recurrence import schedule_scan
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node, Shape
 from gradatim.graph.program import Program
@@ -62,9 +63,7 @@ class Contraction:
         sizes = [math.prod(a[0] for a in axes) for axes in (self.batch, self.rows, self.columns)]
         depth = math.prod(a[0] for a in self.depth)
         names = " ".join(op.name for op in self.operations)
-        return f"contract {self.dtype.name} {sizes} over {depth}" + (
-            f", then {names}" * bool(names)
-        )
+        return f"contract {self.dtype.name} {sizes} over {depth}" + (f", then {names}" * bool(names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +119,15 @@ class Schedule:
         return "\n".join(lines)
 
 
-def schedule(program: Program, can_lower: dict[str, object] | None = None) -> Schedule:
+def schedule(program: Program) -> Schedule:
     """Turn a (simplified) Program into launches."""
-    return _Scheduler(program, can_lower).run()
+    return _Scheduler(program).run()
 
 
 class _Scheduler:
-    def __init__(self, program: Program, can_lower: dict[str, object] | None):
+    def __init__(self, program: Program):
         self.program = program
-        self.fusion = Fusion(program, can_lower)
+        self.fusion = Fusion(program)
         self.storage: dict[Any, Storage] = {}
         self.launches: list[Launch] = []
         for position, node in enumerate(program.inputs):
@@ -179,7 +178,9 @@ class _Scheduler:
                 self.launches.append(Launch(code, [target], [target.storage], [base]))
             return View(self.storage[base], base.shape, contiguous(base.shape)).spread(node.shape)
         found = self.fusion.view(node)
-        return View(self._storage_of(found.storage), found.shape, found.strides, found.offset)
+        return View(
+            self._storage_of(found.storage), found.shape, found.strides, found.offset
+        )
 
     def _inlined(self, node: Node, domain: Shape) -> Any:
         """The reference of a constant or an iota in a loop over `domain`."""
@@ -266,7 +267,9 @@ class _Scheduler:
         b_free = [k for k in range(len(b.shape)) if k not in b_axes and k not in b_batch]
         code = Contraction(
             head.dtype,
-            tuple((a.shape[i], a.strides[i], b.strides[j]) for i, j in zip(a_batch, b_batch)),
+            tuple(
+                (a.shape[i], a.strides[i], b.strides[j]) for i, j in zip(a_batch, b_batch)
+            ),
             tuple((a.shape[k], a.strides[k]) for k in a_free),
             tuple((b.shape[k], b.strides[k]) for k in b_free),
             tuple((a.shape[i], a.strides[i], b.strides[j]) for i, j in zip(a_axes, b_axes)),
@@ -306,9 +309,7 @@ class _Scheduler:
                 start += source.shape[axis]
         elif name == "dynamic_slice":
             steps = node.params[1]
-            source, moving, pointers = self._moving(
-                node.inputs[0], node.shape, steps, node.inputs[1:]
-            )
+            source, moving, pointers = self._moving(node.inputs[0], node.shape, steps, node.inputs[1:])
             self.launches.append(copy(source, whole, node, read_moving=moving, shifts=pointers))
         else:  # update_slice
             update = self.view(node.inputs[1])
@@ -318,7 +319,9 @@ class _Scheduler:
             )
             self.launches.append(copy(update, target, node, write_moving=moving, shifts=pointers))
 
-    def pad(self, source: View, whole: View, before: Shape, fill: Node | None, node: Node) -> None:
+    def pad(
+        self, source: View, whole: View, before: Shape, fill: Node | None, node: Node
+    ) -> None:
         """Write `source` into the larger `whole`, `before` elements from its start, and the 0-d
         `fill` (or zeros) around it."""
         ends = tuple(a + n for a, n in zip(before, source.shape))
@@ -381,7 +384,7 @@ class _Scheduler:
         self.launches.append(Launch(code, pointers, [whole.storage], [node], node))
 
     def _scan(self, unit: Unit) -> None:
-        self._host(unit)
+        schedule_scan(self, unit)
 
     def _host(self, unit: Unit) -> None:
         (node,) = unit.nodes
@@ -419,10 +422,7 @@ def copy(
 
 
 def _may_fail(node: Node) -> bool:
-    return (
-        node.primitive.name in ("floor_divide", "remainder", "fmod")
-        and not node.dtype.is_floating_point
-    )
+    return divides_integers(node.primitive.name, node.dtype)
 
 
 class _Body:
@@ -608,7 +608,9 @@ def _same_places(launch: Launch, storage: Storage, source: int) -> bool:
         if view.storage.kind == INPUT and view.storage.position == source:
             if k < first:
                 return False
-            moves = [(a, b) for n, a, b in zip(view.shape, view.strides, target.strides) if n != 1]
+            moves = [
+                (a, b) for n, a, b in zip(view.shape, view.strides, target.strides) if n != 1
+            ]
             if view.shape != target.shape or any(a != b for a, b in moves) or view.offset:
                 return False
     return True
@@ -628,7 +630,9 @@ def _place_temporaries(launches: list[Launch]) -> int:
     total = 0
     for storage, (first, last) in sorted(spans.items(), key=lambda item: -item[0].nbytes):
         size = -(-storage.nbytes // ALIGNMENT) * ALIGNMENT
-        taken = sorted((start, end) for start, end, f, l in placed if not (l < first or f > last))
+        taken = sorted(
+            (start, end) for start, end, f, l in placed if not (l < first or f > last)
+        )
         offset = 0
         for start, end in taken:
             if offset + size <= start:

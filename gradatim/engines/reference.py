@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.engines import Failure, special
+from gradatim.engines import Failure, deferred_interrupts, special
 from gradatim.engines.reference_windows import WINDOW_MEANING
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, Error
 from gradatim.graph.node import Node
@@ -406,10 +406,11 @@ class ReferenceExecutable:
                 results.append(np.array(array, order="C"))
             else:
                 results.append(array)
-        for k, target in zip(self.outputs, into):  # every value has been read by now
-            if target is not None:
-                source = values[k]
-                np.copyto(target, source)
+        given = [(target, values[k]) for k, target in zip(self.outputs, into) if target is not None]
+        if given:  # every value has been read by now
+            with deferred_interrupts():
+                for target, value in given:
+                    np.copyto(target, value)
         return None, results
 
 

@@ -432,7 +432,9 @@ class Function:
         second = repr(b) if b is not None else f"{a.type} poison"
         places = ", ".join("i32 poison" if k < 0 else f"i32 {k}" for k in order)
         type = vector(element(a.type), len(order))
-        return self.emit(f"shufflevector {a!r}, {second}, <{len(order)} x i32> <{places}>", type)
+        return self.emit(
+            f"shufflevector {a!r}, {second}, <{len(order)} x i32> <{places}>", type
+        )
 
     def first_lanes(self, count: Value, total: int) -> Value:
         """A mask of `total` lanes whose first `count` (i64) are on."""

@@ -77,6 +77,7 @@ class Kernel:
         grain: how many of them are worth handing to a thread at once.
         writes: workspaces that it fills, which later kernels read, and their sizes in bytes.
         flops, bytes: its arithmetic and its traffic, for reports.
+        note: how it computes, for reports.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Kernel:
     writes: dict[str, int] = field(default_factory=dict)
     flops: int = 0
     bytes: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -529,7 +531,19 @@ def _emit_compute(
     m, n, k, batch = size(p.rows), size(p.columns), size(p.depth), size(p.batch)
     traffic = batch * (m * k + k * n) * SIZES[p.types[S]]
     traffic += batch * m * n * sum(SIZES[p.types[k]] for k in p.sides)
-    return Kernel(name, arguments, pieces.pieces, 1, {}, 2 * batch * m * n * k, traffic)
+    return Kernel(
+        name, arguments, pieces.pieces, 1, {}, 2 * batch * m * n * k, traffic, describe(plan)
+    )
+
+
+def describe(plan: Plan) -> str:
+    """A plan in a few words: the tile as rows x vectors, and what is done to the operands."""
+    p, choice = plan.problem, plan.choice
+    words = [f"{len(plan.row_offsets)}x{len(plan.vectors)} tile, lanes of {p.names[V]}"]
+    words += [
+        f"{p.names[k]} packed" for k, on in ((S, choice.pack_s), (V, choice.pack_v)) if on
+    ]
+    return ", ".join(words)
 
 
 def _fits(tiling: Tiling) -> bool:

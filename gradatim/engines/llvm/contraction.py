@@ -27,8 +27,10 @@ from gradatim.engines.llvm.tiling import (
     divide,
     flat_stride,
     locate,
+    plus,
     round_up,
     size,
+    times,
 )
 from gradatim.graph.errors import ArgumentError
 
@@ -179,9 +181,7 @@ def choices(features: Features, nest: Nest) -> Iterator[Choice]:
     spare = 1 if features.has_fma else 2
     tiles = []
     for vectors in range(1, 5):
-        for rows in range(1, 15):
-            if rows * vectors + vectors + spare <= features.registers:
-                tiles.append((rows, vectors))
+        tiles.append((min(14, (features.registers - spare - vectors) // vectors), vectors))
     for swapped in (False, True):
         for pack_s in (True,) if must else (False, True):
             for pack_v in (True,) if must else (False, True):
@@ -384,7 +384,7 @@ def _emit_packing(module: Module, name: str, plan: Plan, side: int) -> Kernel:
     source, target = (f.load("ptr", f.at(args, k, "ptr")) for k in range(2))
     stop = f.binary("smin", f.mul(end, each), count)
     with f.loop(f.mul(begin, each), stop) as number:
-        where, tile = divide(f, number, tiling.count)
+        where, tile = divide(f, number, tiling.count, size(batch))
         start, _, _ = tiling.place(f, tile)
         origin = f.at(source, locate(f, batch, where, side), panel.source)
         f.call(
@@ -490,9 +490,12 @@ def _emit_compute(
         ranges: dict[int, tuple[Value, Value]] = {}
         rest = piece
         for k, (count, each) in enumerate(order):
-            rest, block = divide(f, rest, -(-count // each)) if k < 2 else (rest, rest)
-            start = f.mul(block, each)
-            stop = f.add(start, each)
+            blocks = -(-count // each)
+            rest, block = divide(f, rest, blocks) if k < 2 and blocks > 1 else (rest, rest)
+            if blocks == 1:
+                block = zero
+            start = times(f, block, each)
+            stop = plus(f, start, each)
             ranges[k] = start, f.binary("smin", stop, count) if count % each else stop
         if rows_per_piece:
             ranges = {0: ranges[0], 1: ranges[2], 2: ranges[1]}
@@ -503,7 +506,7 @@ def _emit_compute(
                 offset = locate(f, p.batch, b, operand)
                 if k < 2 and packed[k]:
                     tiles = (plan.rows, plan.columns)[k].count
-                    offset = f.mul(offset, tiles * _panel(plan, k).elements)
+                    offset = times(f, offset, tiles * _panel(plan, k).elements)
                 bases.append(f.at(pointers[k], offset, type))
             with f.loop(*ranges[0]) as column_tile:
                 c, c_from, c_to = plan.columns.place(f, column_tile)

@@ -491,9 +491,9 @@ class Function:
         self.module.declare(name, "void", [value.type, "ptr", mask.type])
         self.do(f"call void @{name}({value!r}, ptr align {align} {address.name}, {mask!r})")
 
-    def prefetch(self, address: Value, locality: int = 3) -> None:
+    def prefetch(self, address: Value, locality: int = 3, write: bool = False) -> None:
         self.module.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
-        self.do(f"call void @llvm.prefetch.p0({address!r}, i32 0, i32 {locality}, i32 1)")
+        self.do(f"call void @llvm.prefetch.p0({address!r}, i32 {int(write)}, i32 {locality}, i32 1)")
 
     # --- control ---------------------------------------------------------------------------------
 

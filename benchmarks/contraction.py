@@ -45,16 +45,27 @@ def strides(array: np.ndarray) -> tuple[int, ...]:
 class Ours:
     """All kernels of a contraction, called from one native loop."""
 
-    def __init__(self, nest: Nest, a: np.ndarray, b: np.ndarray, c: np.ndarray, side: Side, **options: Any):
+    def __init__(
+        self, nest: Nest, a: np.ndarray, b: np.ndarray, c: np.ndarray, side: Side, **options: Any
+    ):
         start = time.perf_counter()
         module = Module(native.features())
-        kernels = emit_contraction(module, "kernel", nest, [], [side], lambda f, acc, _: [acc], **options)
+        kernels = emit_contraction(
+            module, "kernel", nest, [], [side], lambda f, acc, _: [acc], **options
+        )
         f = module.function("repeat", ["ptr", "i64", "ptr"], "void")
         args, count, scratch = f.params
         with f.loop(0, count):
             for k, kernel in enumerate(kernels):
                 own = f.load("ptr", f.at(args, k, "ptr"))
-                f.call(kernel.name, "i32", own, constant(0, "i64"), constant(kernel.pieces, "i64"), scratch)
+                f.call(
+                    kernel.name,
+                    "i32",
+                    own,
+                    constant(0, "i64"),
+                    constant(kernel.pieces, "i64"),
+                    scratch,
+                )
         f.ret()
         text = module.text()
         emitted = time.perf_counter()
@@ -112,7 +123,9 @@ def loop(function: Callable[[], Any]) -> Callable[[int], None]:
     return run
 
 
-def rates(flops: dict[str, int], runs: dict[str, Callable[[int], None]], rounds: int = 25) -> dict[str, float]:
+def rates(
+    flops: dict[str, int], runs: dict[str, Callable[[int], None]], rounds: int = 25
+) -> dict[str, float]:
     """GFLOP/s of each, best of `rounds` short runs in turn."""
     counts = {}
     for name, run in runs.items():
@@ -203,7 +216,12 @@ def convolution(n: int, ic: int, oc: int, size: int, kernel: int, what: str) -> 
     ours(1)
     expected = peer().numpy()
     assert np.allclose(result, expected, rtol=1e-3, atol=1e-3 * abs(expected).max())
-    return {"flops": flops, "peer_flops": 2 * y.size * ic * kernel**2, "ours": ours, "torch": loop(peer)}
+    return {
+        "flops": flops,
+        "peer_flops": 2 * y.size * ic * kernel**2,
+        "ours": ours,
+        "torch": loop(peer),
+    }
 
 
 def cases() -> dict[str, list[tuple[str, Callable[[], dict[str, Any]]]]]:
@@ -212,7 +230,10 @@ def cases() -> dict[str, list[tuple[str, Callable[[], dict[str, Any]]]]]:
 
     def products(*shapes: tuple[int, int, int]) -> list[tuple[str, Callable[[], dict[str, Any]]]]:
         return [
-            (f"{m}x{k}x{n} {name[p]}{name[q]}", lambda m=m, k=k, n=n, p=p, q=q: product(m, k, n, (p, q)))
+            (
+                f"{m}x{k}x{n} {name[p]}{name[q]}",
+                lambda m=m, k=k, n=n, p=p, q=q: product(m, k, n, (p, q)),
+            )
             for m, k, n in shapes
             for p, q in layouts
         ]
@@ -252,7 +273,9 @@ def main(groups: list[str]) -> None:
 
     torch.set_num_threads(1)
     peak = probe()
-    print(f"{'':34}{'peak':>8}{'ours':>8}{'numpy':>8}{'torch':>8}   of peak  of best  ms to compile   how")
+    print(
+        f"{'':34}{'peak':>8}{'ours':>8}{'numpy':>8}{'torch':>8}   of peak  of best  ms to compile   how"
+    )
     for group, entries in cases().items():
         wanted = [g for g in groups if g in group or not g] if groups else [group]
         for label, make in entries:
@@ -269,7 +292,10 @@ def main(groups: list[str]) -> None:
             ours: Ours = case["ours"]
             seconds = {k: flops[k] / speed[k] for k in speed if k != "peak"}
             best = min(v for k, v in seconds.items() if k != "ours") / seconds["ours"]
-            cells = "".join(f"{speed[k]:8.1f}" if k in speed else " " * 8 for k in ("peak", "ours", "numpy", "torch"))
+            cells = "".join(
+                f"{speed[k]:8.1f}" if k in speed else " " * 8
+                for k in ("peak", "ours", "numpy", "torch")
+            )
             print(
                 f"{label:34}{cells}{speed['ours'] / speed['peak']:10.2f}{best:9.2f}"
                 f"{ours.emit_ms:7.1f}/{ours.compile_ms:5.1f}   {ours.kernels[-1].note}",

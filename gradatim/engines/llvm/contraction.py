@@ -553,9 +553,7 @@ def describe(plan: Plan) -> str:
     """A plan in a few words: the tile as rows x vectors, and what is done to the operands."""
     p, choice = plan.problem, plan.choice
     words = [f"{len(plan.row_offsets)}x{len(plan.vectors)} tile, lanes of {p.names[V]}"]
-    words += [
-        f"{p.names[k]} packed" for k, on in ((S, choice.pack_s), (V, choice.pack_v)) if on
-    ]
+    words += [f"{p.names[k]} packed" for k, on in ((S, choice.pack_s), (V, choice.pack_v)) if on]
     return ", ".join(words)
 
 

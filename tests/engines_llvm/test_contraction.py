@@ -166,9 +166,45 @@ def test_random_nests_against_einsum(seed):
     options = {}
     if seed % 3:
         way = [bool(draw.randint(2)) for _ in range(3)]
-        options["choice"] = Choice(*way, rows=draw.randint(1, 9), vectors=draw.randint(1, 4))
+        tile = {"rows": draw.randint(1, 9), "vectors": draw.randint(1, 4)}
+        options["choice"] = Choice(*way, **tile, parts=int(draw.choice([1, 1, 2, 3])))
     Compiled(nest, [], [side], identity, **options)(order=draw, a=views[0], b=views[1], output0=c)
     np.testing.assert_array_equal(c, expected)
+
+
+DOTS = [(1, 1, 1), (1, 1, 100), (3, 5, 37), (9, 8, 64), (4, 4, 1000), (17, 10, 48)]
+
+
+@pytest.mark.parametrize("m, n, k", DOTS)
+@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dot_tiles(m, n, k, parts, dtype):
+    a, b = numbers(m, k, dtype=dtype), numbers(k, n, dtype=dtype, transposed=True)
+    c = np.full((m, n), np.nan, dtype)
+    nest, side = matrix_nest(a, b, c, NAMES[c.dtype])
+    choice = Choice(False, False, False, 3, 4, dot=True, parts=parts)
+    Compiled(nest, [], [side], identity, choice=choice)(a=a, b=b, output0=c)
+    np.testing.assert_array_equal(c, a @ b)
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+@pytest.mark.parametrize("width", [5, 16, 28, 40])
+@pytest.mark.parametrize("dot", [False, True])
+def test_the_kernel_gradient_of_a_convolution(parts, width, dot):
+    """dW[o, i, h, w] = Σ_nyx dY[n, o, y, x] X[n, i, y + h, x + w]: lanes along x, or not."""
+    x, y = numbers(3, 2, 9, width + 2), numbers(3, 7, 7, width)
+    w = np.zeros((7, 2, 3, 3), np.float32)
+    (xn, xc, xh, xw), (yn, yc, yh, yw) = strides_of(x), strides_of(y)
+    nest = Nest(
+        "float", "float", (), ((7, yc),), ((2, xc), (3, xh), (3, xw)),
+        ((3, yn, xn), (7, yh, xh), (width, yw, xw)),
+    )  # fmt: skip
+    choice = Choice(False, False, not dot, 3, 9 if dot else 2, dot=dot, parts=parts)
+    wo, *rest = strides_of(w)
+    run = Compiled(nest, [], [Side("float", (), (wo,), tuple(rest))], identity, choice=choice)
+    run(a=y, b=x, output0=w, order=np.random.RandomState(0))
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(2, 3))
+    np.testing.assert_array_equal(w, np.einsum("noyx,niyxhw->oihw", y, windows))
 
 
 def test_nothing_to_sum_gives_zeros_through_the_epilogue():

@@ -149,6 +149,12 @@ class Features:
     has_masks: bool = True
     has_bf16_dot: bool = False
 
+    @property
+    def has_rounding(self) -> bool:
+        """Whether floats are rounded to whole ones by an instruction (SSE4.1; NEON has it): so
+        with every processor above that has fused multiply-add."""
+        return self.has_fma
+
     def lanes(self, type: Type) -> int:
         """How many elements of a scalar type a register holds."""
         return self.vector_bytes // SIZES[type]
@@ -162,6 +168,7 @@ class Module:
         self.functions: dict[str, Function] = {}
         self.declarations: dict[str, str] = {}
         self.globals: dict[str, str] = {}
+        self.scratch_users: set[str] = set()  # functions that want the memory of their thread
 
     def function(
         self, name: str, params: Sequence[Type], returns: Type, *, internal: bool = False
@@ -432,9 +439,7 @@ class Function:
         second = repr(b) if b is not None else f"{a.type} poison"
         places = ", ".join("i32 poison" if k < 0 else f"i32 {k}" for k in order)
         type = vector(element(a.type), len(order))
-        return self.emit(
-            f"shufflevector {a!r}, {second}, <{len(order)} x i32> <{places}>", type
-        )
+        return self.emit(f"shufflevector {a!r}, {second}, <{len(order)} x i32> <{places}>", type)
 
     def first_lanes(self, count: Value, total: int) -> Value:
         """A mask of `total` lanes whose first `count` (i64) are on."""
@@ -491,9 +496,9 @@ class Function:
         self.module.declare(name, "void", [value.type, "ptr", mask.type])
         self.do(f"call void @{name}({value!r}, ptr align {align} {address.name}, {mask!r})")
 
-    def prefetch(self, address: Value, locality: int = 3, write: bool = False) -> None:
+    def prefetch(self, address: Value, locality: int = 3) -> None:
         self.module.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
-        self.do(f"call void @llvm.prefetch.p0({address!r}, i32 {int(write)}, i32 {locality}, i32 1)")
+        self.do(f"call void @llvm.prefetch.p0({address!r}, i32 0, i32 {locality}, i32 1)")
 
     # --- control ---------------------------------------------------------------------------------
 

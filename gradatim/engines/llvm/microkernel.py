@@ -197,12 +197,13 @@ def emit_depth(
     limits: tuple[Value, Value],
     carried: list[Value],
     step: object,
+    tables: bool = True,
 ) -> list[Value]:
     """Loops over the depth axes around `step(*pointers, carried) -> carried`.
 
     Places [begin, end) of the outermost axis are done; pointers point to place `begin`.
     """
-    table = depth_table(depth)
+    table = depth_table(depth) if tables else len(depth)
     total = len(pointers)
 
     def level(k: int, pointers: list[Value], carried: list[Value]) -> list[Value]:

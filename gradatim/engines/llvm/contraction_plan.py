@@ -220,12 +220,12 @@ class Ranges:
 
     @property
     def blocks(self) -> int:
-        return -(-self.count // self.each)
+        return max(1, -(-self.count // self.each))
 
 
 def ranges(count: int, blocks: int, multiple: int = 1) -> Ranges:
     """About `blocks` equal blocks of a multiple of something."""
-    return Ranges(count, round_up(-(-count // max(1, blocks)), multiple))
+    return Ranges(count, max(1, round_up(-(-count // max(1, blocks)), multiple)))
 
 
 def plan(features: Features, problem: Problem, choice: Choice, rows_per_piece: int | None) -> Plan:
@@ -260,7 +260,7 @@ def plan(features: Features, problem: Problem, choice: Choice, rows_per_piece: i
     depth = collapse(axes[::-1], [S, V]) or (Axis(axes[0].extent and 1, (0, 0)),)
     tiles = Plan(
         p, choice, rows, columns, row_offsets, vectors, pitch, depth,
-        *(Ranges(n, n) for n in (depth[0].extent or 1, size(p.batch), rows.count, columns.count)),
+        *(Ranges(n, max(1, n)) for n in (depth[0].extent, size(p.batch), rows.count, columns.count)),
     )  # fmt: skip
     return cut(tiles, lanes, bool(rows_per_piece))
 

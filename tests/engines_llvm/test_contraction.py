@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import mmap
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -345,3 +349,110 @@ def test_rows_per_piece(rows, each, transposed):
     kernel.pieces = full
     np.testing.assert_array_equal(view[: 2 * each], (a @ b)[: 2 * each])
     assert np.isnan(view[2 * each :]).all()
+
+
+# --- memory --------------------------------------------------------------------------------------
+
+
+class Guarded:
+    """Copies of arrays between inaccessible pages, flush left or flush right: a read or a write
+    outside ends the process."""
+
+    def __init__(self, right):
+        self.right = right
+        self.kept = []
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.protect = libc.mprotect
+        self.protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+    def __call__(self, array):
+        """The same numbers with the same strides (of an array without gaps)."""
+        page = mmap.PAGESIZE
+        room = -(-array.nbytes // page) * page
+        memory = mmap.mmap(-1, room + 2 * page)
+        base = np.frombuffer(memory, np.uint8)
+        self.kept.append(memory)
+        for start in (0, page + room):
+            assert self.protect(base.ctypes.data + start, page, 0) == 0
+        start = page + (room - array.nbytes if self.right else 0)
+        order = np.argsort([-abs(s) for s in array.strides], kind="stable")
+        inner = base[start : start + array.nbytes].view(array.dtype)
+        copy = inner.reshape([array.shape[k] for k in order]).transpose(np.argsort(order))
+        copy[...] = array
+        return copy
+
+
+GUARDED = [(1, 1, 1), (5, 3, 2), (17, 33, 49), (50, 100, 10), (1, 100, 50), (130, 300, 75)]
+GUARDED += [(3, 3000, 2)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="mprotect")
+@pytest.mark.parametrize("right", [False, True])
+@pytest.mark.parametrize("m, k, n", GUARDED)
+def test_nothing_outside_of_the_operands_is_touched(m, k, n, right):
+    place = Guarded(right)
+    bias = place(numbers(n))
+    for left, top, out in LAYOUTS:
+        a, b = numbers(m, k, transposed=left), numbers(k, n, transposed=top)
+        a, b, c = place(a), place(b), place(numbers(m, n, transposed=out))
+        nest, side = matrix_nest(a, b, c)
+        ways = [Choice(*(bool(w) for w in rng.randint(2, size=3)), 5, 2) for _ in range(3)]
+        if not left and top:
+            ways += [Choice(False, False, False, 3, 4, True, parts) for parts in (1, 2)]
+        for choice in (None, *ways):
+            run = Compiled(
+                nest, [Side("float", (), (0,), (1,))], [side],
+                lambda f, acc, extras: [f.add(acc, extras[0])], choice=choice,
+            )  # fmt: skip
+            c[...] = -1
+            run(a=a, b=b, extra0=bias, output0=c)
+            np.testing.assert_array_equal(c, a @ b + bias)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="mprotect")
+@pytest.mark.parametrize("right", [False, True])
+@pytest.mark.parametrize(
+    "size, kernel, inside, outside", [(9, 3, 5, 7), (20, 5, 1, 6), (34, 3, 2, 17)]
+)
+def test_convolutions_read_only_their_padded_input(size, kernel, inside, outside, right):
+    place = Guarded(right)
+    x, w = place(numbers(2, inside, size, size)), place(numbers(outside, inside, kernel, kernel))
+    out = size - kernel + 1
+    windows = np.lib.stride_tricks.sliding_window_view(x, (kernel, kernel), axis=(2, 3))
+    y = place(np.einsum("niyxhw,oihw->noyx", windows, w))
+    dw = place(np.einsum("noyx,niyxhw->oihw", y, windows))
+    (xn, xc, xh, xw), (yn, yc, yh, yw), (wo, wc, wh, ww) = map(strides_of, (x, y, w))
+    forward = Nest(
+        "float", "float", ((2, 0, xn),), ((outside, wo),), ((out, xh), (out, xw)),
+        ((inside, wc, xc), (kernel, wh, xh), (kernel, ww, xw)),
+    )  # fmt: skip
+    backward = Nest(
+        "float", "float", (), ((outside, yc),), ((inside, xc), (kernel, xh), (kernel, xw)),
+        ((2, yn, xn), (out, yh, xh), (out, yw, xw)),
+    )  # fmt: skip
+    ways = [Choice(*way, 5, 2) for way in itertools.product((False, True), repeat=3)]
+    for choice in (None, *ways):
+        c = place(np.zeros_like(y))
+        run = Compiled(
+            forward, [], [Side("float", (yn,), (yc,), (yh, yw))], identity, choice=choice
+        )
+        run(a=w, b=x, output0=c)
+        np.testing.assert_array_equal(c, y)
+    for choice in (None, *ways, Choice(False, False, False, 3, 3, True, 2)):
+        c = place(np.zeros_like(dw))
+        run = Compiled(
+            backward, [], [Side("float", (), (wo,), (wc, wh, ww))], identity, choice=choice
+        )
+        run(a=y, b=x, output0=c)
+        np.testing.assert_array_equal(c, dw)
+
+
+@pytest.mark.parametrize("level", ["avx2", "sse2"])
+def test_narrower_processors(level):
+    """The same tests, with instructions that a narrower processor has."""
+    if "GRADATIM_CPU_FEATURES" in os.environ:
+        pytest.skip("already on one")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__]
+    environment = {**os.environ, "GRADATIM_CPU_FEATURES": level}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]

@@ -173,8 +173,12 @@ _PIECE_WORK = 500_000
 _PIECES = 32
 # Bytes of S that the tiles of one piece go through again for every panel of V.
 _BLOCK_BYTES = 768 * 1024
-# Longest depth that is summed in one part: a panel of V has to stay in the second cache.
-_LONGEST_DEPTH = 6144
+# Bytes of a panel of V at most, which has to stay in the second cache while the row tiles go over
+# it; longer depths are summed in parts, as long as the partial sums together are not larger than:
+_PANEL_LIMIT = 448 * 1024
+_PARTIAL_LIMIT = 64 << 20
+# Lanes of a panel that a dot tile's operands are worth in that.
+_DOT_PANEL = 64
 
 
 @dataclass(frozen=True)
@@ -278,21 +282,24 @@ def cut(tiles: Plan, lanes: int, by_rows: bool) -> Plan:
     depth = max(1, size(p.depth))
     if by_rows:
         return replace(tiles, row_blocks=Ranges(rows, tiles.rows.along))
-    wanted = left = max(1, min(_PIECES, work(p) // _PIECE_WORK))
+    panel = depth * SIZES[p.nest.accumulate] * (_DOT_PANEL if tiles.choice.dot else tiles.pitch)
+    results = size(p.rows) * size(p.columns) * batch
+    parts = max(tiles.choice.parts, -(-panel // _PANEL_LIMIT) if rows >= 4 else 1)
+    parts = max(1, min(parts, _PARTIAL_LIMIT // (4 * results), tiles.parts.count))
+    wanted = max(1, min(_PIECES, work(p) // _PIECE_WORK))
+    left = -(-wanted // parts)
     batches = ranges(batch, left)
     left = -(-left // batches.blocks)
-    block = len(tiles.row_offsets) * min(depth, _LONGEST_DEPTH) * SIZES[p.types[S]]
+    block = len(tiles.row_offsets) * -(-depth // parts) * SIZES[p.types[S]]
     row_blocks = max(1, -(-rows * block // _BLOCK_BYTES))
     if rows * len(tiles.row_offsets) > columns * tiles.pitch:
         row_blocks = max(row_blocks, left)
     row_blocks = min(rows, row_blocks)
     column_blocks = min(columns, -(-left // row_blocks))
     row_blocks = min(rows, row_blocks * -(-left // (row_blocks * column_blocks)))
-    # Parts of the depth: for pieces where there are few tiles, for the cache where it is long.
-    parts = max(tiles.choice.parts, depth // _LONGEST_DEPTH)
-    pieces = batches.blocks * row_blocks * column_blocks
+    pieces = batches.blocks * row_blocks * column_blocks * parts
     if pieces * 4 <= wanted:
-        parts = max(parts, min(wanted // pieces, depth // 256))
+        parts = max(parts, min(parts * wanted // pieces, depth // 256))
     multiple = lanes if tiles.choice.dot and len(tiles.depth) == 1 else 1
     return replace(
         tiles,
@@ -311,7 +318,8 @@ def choices(features: Features, nest: Nest) -> Iterator[Choice]:
     must = nest.dtype in ("half", "bfloat")
     spare = 1 if features.has_fma else 2
     for swapped in (False, True):
-        for vectors in range(1, 5):
+        few = math.prod(e for e, *_ in (nest.columns if swapped else nest.rows)) <= 4
+        for vectors in (1, 2, 3, 4, 6) if few else (1, 2, 3, 4):
             rows = min(14, (features.registers - spare - vectors) // vectors)
             for pack_s in (True,) if must else (False, True):
                 for pack_v in (True,) if must else (False, True):
@@ -332,6 +340,11 @@ def cost(features: Features, plan: Plan) -> float:
     multiply = rows * vectors * (0.5 if features.has_fma else 1.0)
     issue = (rows * vectors + rows + vectors + 3) / 5
     each = 20 + 2.0 * rows * vectors
+    outputs = range(2 + p.extras, p.packed)
+    if lanes_along_rows(
+        [flat_stride(p.rows, k) for k in outputs], [flat_stride(p.columns, k) for k in outputs]
+    ):
+        each += 4.0 * rows * vectors  # transposing
     if choice.dot:
         # Loads of whole vectors that cross lines count twice; the sums of the lanes come last.
         turn = max(multiply, (rows + vectors) * 0.8, issue, 4.0)
@@ -366,6 +379,11 @@ def cost(features: Features, plan: Plan) -> float:
                 move = 0.6 if deep[-1].extent >= lanes else 1.0
             total += distinct * depth * tiling.count * (pitch * move + 1) + 3000
     return total
+
+
+def lanes_along_rows(rows: Sequence[int | None], columns: Sequence[int | None]) -> bool:
+    """Whether more outputs are contiguous along the rows than along the columns."""
+    return sum(s == 1 for s in rows) > sum(s == 1 for s in columns)
 
 
 def fits(features: Features, plan: Plan) -> bool:

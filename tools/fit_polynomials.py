@@ -219,8 +219,8 @@ FITS: dict[str, Fit] = {
     "EXP2_SHORT": Fit(
         lambda r: mpf(2) ** r, -0.501, 0.501, range(6), "float32", fixed=((0, 1.0),)
     ),
-    # log(1 + m) = m + m² q(m), for 1 + m from 2/3 to 4/3
-    "LOG": tail(mp.log1p, _identity, 2, -1 / 3, 1 / 3, 9, "float32"),
+    # log(1 + m) = m + m² q(m), for 1 + m from 3/4 to 3/2
+    "LOG": tail(mp.log1p, _identity, 2, -0.25, 0.5, 9, "float32"),
     # tanh(x) = x + x³ q(x²)
     "TANH": odd(mp.tanh, 0.7001, 5, "float32"),
     # sin(r) = r + r³ q(r²), cos(r) = 1 - r²/2 + r⁴ q(r²)
@@ -242,7 +242,7 @@ FITS: dict[str, Fit] = {
     "EXP_64": tail(mp.exp, lambda x: 1 + x, 2, -HALF_LN2, HALF_LN2, 10, "float64"),
     "EXPM1_64": tail(mp.expm1, _identity, 2, -HALF_LN2, HALF_LN2, 11, "float64"),
     "EXP2_64": tail(lambda x: mpf(2) ** x, lambda x: mpf(1), 1, -0.501, 0.501, 12, "float64"),
-    "LOG_64": tail(mp.log1p, _identity, 2, -1 / 3, 1 / 3, 20, "float64"),
+    "LOG_64": tail(mp.log1p, _identity, 2, -0.25, 0.5, 20, "float64"),
     "TANH_64": odd(mp.tanh, 0.7001, 12, "float64"),
     "SIN_64": odd(mp.sin, QUARTER_PI, 6, "float64"),
     "COS_64": Fit(

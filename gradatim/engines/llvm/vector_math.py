@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from gradatim.engines.llvm import avx512
 from gradatim.engines.llvm import coefficients as c
 from gradatim.engines.llvm.emit import Function, Value, constant
 from gradatim.engines.llvm.large_angles import reduce_lanes
@@ -28,6 +29,7 @@ from gradatim.engines.llvm.vector_tools import (
     integer_type,
     nearest_multiple,
     polynomial,
+    quotient,
     reduced,
     scale,
     sign_bit,
@@ -46,8 +48,7 @@ def _exp_parts(f: Function, x: Value) -> tuple[Value, Value, Value]:
     """exp(x) = p · 2^n: p, n as a float and n as an integer; |x| below 128."""
     n, n_bits = nearest_multiple(f, x, LOG2_E)
     r = reduced(f, x, n, *c.LN2)
-    p = f.fma(f.mul(r, r), polynomial(f, r, c.EXP), r)
-    return f.add(p, 1.0), n, n_bits
+    return polynomial(f, r, (1.0, 1.0, *c.EXP)), n, n_bits
 
 
 def exp(f: Function, x: Value) -> Value:
@@ -102,7 +103,8 @@ def tanh(f: Function, x: Value) -> Value:
     y = at_most(f, size, 10.0)
     n, n_bits = nearest_multiple(f, y, 2 * LOG2_E)
     e = _short_power(f, n_bits, f.fma(y, 2 * LOG2_E, f.neg(n)))
-    far = f.sub(1.0, f.div(2.0, f.add(e, 1.0)))
+    one = constant(1.0, x.type)
+    far = f.fma(quotient(f, one, f.add(e, one)), -2.0, one)
     return f.select(f.compare("ge", size, 0.7), with_sign(f, far, sign), near)
 
 
@@ -119,22 +121,27 @@ def erf(f: Function, x: Value) -> Value:
 # --- logarithms ----------------------------------------------------------------------------------
 
 
-def _mantissa_and_exponent(f: Function, x: Value) -> tuple[Value, Value]:
-    """x = (1 + m) · 2^k with 1 + m from 2/3 to 4/3: m, and k as an integer; for normal x > 0."""
-    k = f.shr(f.sub(bits(f, x), bits_of(2 / 3, integer_type(x))), 23, signed=True)
-    return f.sub(from_bits(f, f.sub(bits(f, x), f.shl(k, 23))), 1.0), k
-
-
-def _log_parts(f: Function, x: Value) -> tuple[Value, Value]:
-    """m and k as above, k as a float; for all x > 0."""
+def _split(f: Function, x: Value) -> tuple[Value, Value]:
+    """x = (1 + m) · 2^k with 1 + m from 3/4 to 3/2: m, and k as a float."""
+    if f.module.features.has_masks:
+        mantissa = avx512.get_mantissa(f, x)
+        # The exponent of the mantissa is -1 below 1: where one was added to that of x.
+        k = f.sub(avx512.get_exponent(f, x), avx512.get_exponent(f, mantissa))
+        return f.sub(mantissa, 1.0), k
     small = f.compare("lt", x, 2.0**-126)
-    m, k = _mantissa_and_exponent(f, f.select(small, f.mul(x, 2.0**23), x))
-    count = f.convert(k, "float")
-    return m, f.select(small, f.sub(count, 23.0), count)
+    normal = bits(f, f.select(small, f.mul(x, 2.0**23), x))
+    k = f.shr(f.sub(normal, bits_of(0.75, normal.type)), 23, signed=True)
+    m = f.sub(from_bits(f, f.sub(normal, f.shl(k, 23))), 1.0)
+    return m, f.sub(f.convert(k, "float"), f.select(small, constant(23.0, x.type), 0.0))
 
 
-def _edges(f: Function, x: Value, value: Value, zero: float = 0.0) -> Value:
-    """A logarithm's ends: -inf at `zero`, NaN below, inf at inf, NaN at NaN."""
+def _finished(f: Function, x: Value, value: Value) -> Value:
+    """A logarithm with its ends; those come of themselves where `_split` gives k = -inf for 0."""
+    return value if f.module.features.has_masks else _ends(f, x, value)
+
+
+def _ends(f: Function, x: Value, value: Value, zero: float = 0.0) -> Value:
+    """-inf at `zero`, NaN below, inf at inf, NaN at NaN."""
     ordinary = f.and_(f.compare("gt", x, zero), f.compare("lt", x, INFINITY))
     edge = f.select(f.compare("eq", x, zero), constant(-INFINITY, x.type), x)
     edge = f.select(f.compare("lt", x, zero), constant(float("nan"), x.type), edge)
@@ -146,22 +153,22 @@ def _log_of(f: Function, m: Value, k: Value) -> Value:
 
 
 def log(f: Function, x: Value) -> Value:
-    return _edges(f, x, _log_of(f, *_log_parts(f, x)))
+    return _finished(f, x, _log_of(f, *_split(f, x)))
 
 
 def log2(f: Function, x: Value) -> Value:
-    m, k = _log_parts(f, x)
+    m, k = _split(f, x)
     square = f.mul(m, m)
     tail = f.fma(f.mul(square, polynomial(f, m, c.LOG)), c.LOG2_E[0], f.mul(m, c.LOG2_E[1]))
-    return _edges(f, x, f.add(k, f.fma(m, c.LOG2_E[0], tail)))
+    return _finished(f, x, f.add(k, f.fma(m, c.LOG2_E[0], tail)))
 
 
 def log10(f: Function, x: Value) -> Value:
-    m, k = _log_parts(f, x)
+    m, k = _split(f, x)
     square = f.mul(m, m)
     tail = f.fma(f.mul(square, polynomial(f, m, c.LOG)), c.LOG10_E[0], f.mul(m, c.LOG10_E[1]))
     tail = f.fma(k, c.LOG10_2[1], tail)
-    return _edges(f, x, f.fma(k, c.LOG10_2[0], f.fma(m, c.LOG10_E[0], tail)))
+    return _finished(f, x, f.fma(k, c.LOG10_2[0], f.fma(m, c.LOG10_E[0], tail)))
 
 
 def log1p(f: Function, x: Value) -> Value:
@@ -169,11 +176,16 @@ def log1p(f: Function, x: Value) -> Value:
     total = f.add(x, 1.0)
     kept = f.sub(total, 1.0)
     lost = f.add(f.sub(1.0, f.sub(total, kept)), f.sub(x, kept))
-    m, k = _mantissa_and_exponent(f, total)
-    unit = bits_of(1.0, k.type)  # 2^-k is taken for 0 where it is no normal number
-    inverse = from_bits(f, f.binary("smax", f.sub(unit, f.shl(k, 23)), 0))
-    value = _log_of(f, f.fma(lost, inverse, m), f.convert(k, "float"))
-    return _edges(f, x, with_sign(f, f.unary("fabs", value), sign_bit(f, x)), -1.0)
+    m, k = _split(f, total)
+    if f.module.features.has_masks:
+        lost = avx512.scalef(f, lost, f.neg(k))
+    else:  # 2^-k, or 0 where it is no normal number (and nothing was lost)
+        raw = bits(f, total)
+        shifted = f.and_(f.sub(raw, bits_of(0.75, raw.type)), -(1 << 23))
+        inverse = f.binary("smax", f.sub(bits_of(1.0, raw.type), shifted), 0)
+        lost = f.mul(lost, from_bits(f, inverse))
+    value = _log_of(f, f.add(m, lost), k)
+    return _ends(f, x, with_sign(f, f.unary("fabs", value), sign_bit(f, x)), -1.0)
 
 
 # --- sine and cosine -----------------------------------------------------------------------------
@@ -198,7 +210,9 @@ def _quadrant(f: Function, x: Value) -> tuple[Value, Value]:
 
     def slowly() -> list[Value]:
         results = reduce_lanes(f, x, large)
-        return [f.select(large, a, b) for a, b in zip(results, (r, n_bits))]
+        merged = [f.select(large, a, b) for a, b in zip(results, (r, n_bits))]
+        finite = f.compare("lt", f.unary("fabs", x), INFINITY)
+        return [f.select(finite, merged[0], constant(float("nan"), x.type)), merged[1]]
 
     ordinary, quadrant = where_any(f, large, [r, n_bits], slowly)
     return ordinary, quadrant

@@ -270,6 +270,9 @@ SPLITS: dict[str, tuple[mpf, str, tuple[int, ...]]] = {
     "LN2": (mp.log(2), "float32", (15,)),
     "LN2_64": (mp.log(2), "float64", (41,)),
     "LOG2_E": (1 / mp.log(2), "float32", (24,)),
+    "LOG2_E_64": (1 / mp.log(2), "float64", (53,)),
+    "LOG10_E_64": (1 / mp.log(10), "float64", (53,)),
+    "LOG10_2_64": (mp.log(2, 10), "float64", (41,)),
     "LOG10_E": (1 / mp.log(10), "float32", (24,)),
     "LOG10_2": (mp.log(2, 10), "float32", (15,)),
     "HALF_PI": (mp.pi / 2, "float32", (24, 24)),
@@ -282,7 +285,7 @@ def split(number: mpf, precision: str, keep: Sequence[int]) -> list[float]:
     parts = []
     for bits in (*keep, 24 if precision == "float32" else 53):
         shift = bits - mp.frexp(number)[1]
-        part = mp.nint(mp.ldexp(number, shift))
+        part = mp.floor(mp.ldexp(number, shift))  # (all parts positive: inf times them is inf)
         parts.append(float(mp.ldexp(part, -shift)))
         number -= mpf(parts[-1])
     return parts
@@ -308,7 +311,8 @@ def main(wanted: Sequence[str]) -> None:
         print(entry, flush=True)
         text += entry
     for name, (number, precision, keep) in SPLITS.items():
-        text += f"{name} = ({', '.join(map(repr, split(number, precision, keep)))})\n"
+        parts = split(number, precision, keep)
+        text += f"{name} = (\n" + "".join(f"    {part!r},\n" for part in parts) + ")\n"
     mp.dps = 400
     # 2 / pi in words of 64 bits, with one of zeros in front: enough for the largest float64.
     digits = int(mp.floor(mp.ldexp(2 / mp.pi, 64 * 19)))

@@ -50,7 +50,7 @@ def _define(module: Module) -> None:
     mantissa = f.or_(f.and_(raw, (1 << 52) - 1), 1 << 52)  # |x| = mantissa · 2^(exponent - 1075)
     # The first bit that matters has the weight 2 after the product; 64 zeros stand in front.
     first = f.add(exponent, 64 - 1075 - 2)
-    first = f.binary("smin", f.binary("smax", first, 0), 64 * (len(c.TWO_OVER_PI) - 4))
+    first = f.binary("smin", f.binary("smax", first, 0), 64 * (len(c.TWO_OVER_PI) - 3) - 1)
     place, shift = f.shr(first, 6), f.and_(first, 63)
     table = module.table(c.TWO_OVER_PI, "i64")
     words = [f.load("i64", f.at(table, f.add(place, k), "i64")) for k in range(4)]

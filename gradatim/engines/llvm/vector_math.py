@@ -14,10 +14,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from gradatim.engines.llvm import avx512
+from gradatim.engines.llvm import avx512, vector_math64
 from gradatim.engines.llvm import coefficients as c
 from gradatim.engines.llvm.emit import Function, Value, constant
 from gradatim.engines.llvm.large_angles import reduce_lanes
+from gradatim.engines.llvm.vector_math64 import through_double
 from gradatim.engines.llvm.vector_tools import (
     at_least,
     at_most,
@@ -99,13 +100,13 @@ def tanh(f: Function, x: Value) -> Value:
     """
     sign, size = sign_bit(f, x), f.unary("fabs", x)
     square = f.mul(x, x)
-    near = f.fma(f.mul(square, x), polynomial(f, square, c.TANH), x)
+    near = f.fma(f.mul(square, size), polynomial(f, square, c.TANH), size)
     y = at_most(f, size, 10.0)
     n, n_bits = nearest_multiple(f, y, 2 * LOG2_E)
     e = _short_power(f, n_bits, f.fma(y, 2 * LOG2_E, f.neg(n)))
     one = constant(1.0, x.type)
     far = f.fma(quotient(f, one, f.add(e, one)), -2.0, one)
-    return f.select(f.compare("ge", size, 0.7), with_sign(f, far, sign), near)
+    return with_sign(f, f.select(f.compare("ge", size, 0.7), far, near), sign)
 
 
 def erf(f: Function, x: Value) -> Value:
@@ -194,7 +195,7 @@ LARGE = 2.0**17  # from here on the reduction takes the slow way
 
 
 def _quadrant(f: Function, x: Value) -> tuple[Value, Value]:
-    """x = r + n · pi / 2 with |r| <= pi / 4: r, and n in the low bits of an integer."""
+    """x = r + n · pi / 2 with |r| <= pi / 4, for x >= 0: r, and n in the low bits of an integer."""
     n, n_bits = nearest_multiple(f, x, 2 / math.pi)
     if f.module.features.has_fma:
         # (Exact up to the last step: n · 24 bits of pi / 2, and x, are multiples of 2^-23.)
@@ -206,12 +207,12 @@ def _quadrant(f: Function, x: Value) -> tuple[Value, Value]:
             return f.convert(wide, "float")
 
         r = in_registers(f, f.module.features.lanes("double"), run, x, n)
-    large = f.compare("ge", f.unary("fabs", x), LARGE)
+    large = f.compare("ge", x, LARGE)
 
     def slowly() -> list[Value]:
         results = reduce_lanes(f, x, large)
         merged = [f.select(large, a, b) for a, b in zip(results, (r, n_bits))]
-        finite = f.compare("lt", f.unary("fabs", x), INFINITY)
+        finite = f.compare("lt", x, INFINITY)
         return [f.select(finite, merged[0], constant(float("nan"), x.type)), merged[1]]
 
     ordinary, quadrant = where_any(f, large, [r, n_bits], slowly)
@@ -226,22 +227,28 @@ def _sine_and_cosine(f: Function, r: Value) -> tuple[Value, Value]:
     return sine, cosine
 
 
-def _turned(f: Function, x: Value, quarters: int) -> Value:
-    """sin(x + quarters · pi / 2)."""
-    r, n = _quadrant(f, x)
+def _of_quadrant(f: Function, r: Value, n: Value) -> Value:
+    """sin(r + n · pi / 2)."""
     sine, cosine = _sine_and_cosine(f, r)
-    n = f.add(n, quarters) if quarters else n
     odd = f.compare("ne", f.and_(n, 1), 0)
     return flip_sign(f, f.select(odd, cosine, sine), f.shl(f.and_(n, 2), 30))
 
 
 def sin(f: Function, x: Value) -> Value:
-    return _turned(f, x, 0)
+    """Of |x|, so that -0 stays -0."""
+    r, n = _quadrant(f, f.unary("fabs", x))
+    return flip_sign(f, _of_quadrant(f, r, n), sign_bit(f, x))
 
 
 def cos(f: Function, x: Value) -> Value:
-    return _turned(f, x, 1)
+    r, n = _quadrant(f, f.unary("fabs", x))
+    return _of_quadrant(f, r, f.add(n, 1))
 
+
+# These need no great speed: they are computed in float64, and rounded once.
+THROUGH_DOUBLE = (
+    "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc",
+)  # fmt: skip
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "exp": exp,
@@ -256,4 +263,5 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "tanh": tanh,
     "sigmoid": sigmoid,
     "erf": erf,
+    **{name: through_double(vector_math64.FUNCTIONS[name]) for name in THROUGH_DOUBLE},
 }

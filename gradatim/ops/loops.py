@@ -197,9 +197,9 @@ def _trace(
         del ins, given, carry, x, result, new, ys
     finally:
         state.capture, state.special = outer, special
-    for cell in list(tracing.own):
-        if cell.node.buffer is None and _depends_on_input([cell.node], tracing.start):
-            cell.escaped = _ESCAPED
+        for cell in list(tracing.own):
+            if cell.node.buffer is None and _depends_on_input([cell.node], tracing.start):
+                cell.escaped = _ESCAPED
     if tracing.reads_exposed:
         state.exposed_read = state.special = True
     if mode.recording:

@@ -9,8 +9,9 @@ import warnings
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
+import torch
 from twins import LIBRARIES, both
 
 import gradatim as gd

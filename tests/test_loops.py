@@ -271,6 +271,31 @@ def test_errors_say_what_to_do(step, error, message):
     assert (outer + 1).tolist() == [1, 1]  # and nothing is left behind
 
 
+def test_a_look_in_an_inner_loop_is_noticed():
+    def outer_step(c, x):
+        return gd.scan(lambda d, z: (d + z * (c * 2).sum().item(), None), c, x)[0], None
+
+    with pytest.raises(gd.CaptureError, match="value of a tensor is looked at"):
+        gd.scan(outer_step, gd.zeros(2), gd.ones(3, 4, 2))
+
+
+def test_a_function_with_a_gradient_of_its_own_is_refused_by_backward():
+    class Square(gd.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    w = gd.ones(2, requires_grad=True)
+    last, _ = gd.scan(lambda c, x: (Square.apply(c * w), None), gd.ones(2), length=2)
+    assert last.tolist() == [1, 1]
+    with pytest.raises(gd.GradientError, match="custom autograd Function inside a scan"):
+        last.sum().backward()
+
+
 def test_values_from_outside_may_be_looked_at():
     count = gd.tensor(3.0)
     last, _ = gd.scan(lambda c, x: (c + x * count.item(), None), gd.zeros(2), gd.ones(2, 2))

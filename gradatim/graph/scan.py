@@ -16,13 +16,10 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from gradatim.graph import primitives as p
-from gradatim.graph.dtypes import DType
 from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
-from gradatim.graph.node import Node, Shape, mode
+from gradatim.graph.node import Node, mode
 
 SCAN: Final = p.Primitive("scan", "scan", kept=True)
-
-Type = tuple[Shape, DType]
 
 
 class Body:
@@ -220,10 +217,3 @@ def scan(
     """Every result of `scan_node`: the last carries, then the stacked results of the steps."""
     node = scan_node(body, carries, sequences, constants, length, reverse)
     return [p.pick(node, k) for k in range(len(node.shape))]
-
-
-def parts(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...], tuple[Node, ...]]:
-    """The carries, sequences and constants that a scan reads."""
-    _, n_carries, n_sequences, _, _ = node.params
-    split = n_carries + n_sequences
-    return node.inputs[:n_carries], node.inputs[n_carries:split], node.inputs[split:]

@@ -132,7 +132,7 @@ class _Tracing(Capture):
         node = tensor._cell.node
         if node.buffer is None and _depends_on_input([node], self.start):
             raise CaptureError(_LOOKED.format(line_of(user_site())))
-        if self.outer is not None and node.number < self.start:
+        if self.outer is not None:
             self.outer.note_look(tensor)
 
     def note_created(self, cell: Cell) -> None:

@@ -142,6 +142,13 @@ def is_inline(node: Node) -> bool:
     return node.primitive is p.IOTA or (node.primitive is p.CONSTANT and p.is_special(node))
 
 
+def is_zero(node: Node) -> bool:
+    """Whether a Node is known to hold zeros alone."""
+    while node.primitive is p.EXPAND and node.buffer is None:
+        node = node.inputs[0]
+    return node.primitive is p.CONSTANT and bool(node.params[0] == 0) and p.is_special(node)
+
+
 def close_over(outputs: Sequence[Node], inputs: Sequence[Node]) -> tuple[Body, list[Node]]:
     """The Body between `inputs` and `outputs`, and the outer values which it also reads: these
     become inputs of the Body behind the given ones."""

@@ -21,7 +21,7 @@ from gradatim.graph import primitives as p
 from gradatim.graph.batching import batch, can_batch, spread
 from gradatim.graph.node import Node
 from gradatim.graph.program import Program
-from gradatim.graph.scan import SCAN, Body, is_inline, scan_node, walk, with_inputs
+from gradatim.graph.scan import SCAN, Body, is_inline, is_zero, scan_node, walk, with_inputs
 
 # Worth doing for all steps at once: each reads a value many times.
 COSTLY = ("contract", "convolve", "sort", "cumulative")
@@ -379,7 +379,7 @@ class _Loop:
     def _sum(self, k: int, parts: Sequence[tuple[Node, list[Node]]]) -> Node:
         """A carried sum, taken over all steps at once."""
         start = self.initial[k]
-        total = None if _is_zero(start) else start
+        total = None if is_zero(start) else start
         for source, movements in parts:
             part = self._placed(self._sum_of(source))
             for movement in reversed(movements):
@@ -414,9 +414,3 @@ def _rearranged(term: Node) -> tuple[Node, list[Node]]:
         movements.append(term)
         term = term.inputs[0]
     return term, movements
-
-
-def _is_zero(node: Node) -> bool:
-    while node.primitive is p.EXPAND:
-        node = node.inputs[0]
-    return node.primitive is p.CONSTANT and bool(node.params[0] == 0)

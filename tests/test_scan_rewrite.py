@@ -262,6 +262,28 @@ def test_the_last_result_is_the_last_carry(reverse):
     assert len(body_of(loop).outputs) == 1
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_loss_of_the_last_output_alone_starts_the_gradient(turned, reverse):
+    """Its gradient is a sequence of zeros but for one step: no loop reads it."""
+    h, x, w = slots((B, H), (B, H), (H, H))
+    new = p.tanh(p.add(linear(h, w), x))
+    body = p.Body([h, x, w], [new, new])
+
+    def backward_loop(t):
+        weight = p.variable(normal(H, H))
+        start = p.full((B, H), 0, f64)
+        _, ys = p.scan(body, [start], [normal(T, B, H)], [weight], T, reverse)
+        if turned:
+            one = p.slice_(p.permute(ys, (1, 0, 2)), (0, t, 1), (B, t + 1, H), (1, 1, 1))
+        else:
+            one = p.slice_(ys, (t, 0, 1), (t + 1, B, H), (1, 1, 1))
+        return loops(simplified(gradients_of([one], [weight])))[1]
+
+    assert backward_loop(0 if reverse else T - 1).params[2] == 1  # it reads tanh's results alone
+    assert backward_loop(T // 2).params[2] == 2
+
+
 # --- many loops ----------------------------------------------------------------------------------
 
 

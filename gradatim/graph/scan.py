@@ -12,6 +12,7 @@ thousand steps is one Node, is compiled once, and has a gradient which is again 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -146,7 +147,9 @@ def is_zero(node: Node) -> bool:
     """Whether a Node is known to hold zeros alone."""
     while node.primitive is p.EXPAND and node.buffer is None:
         node = node.inputs[0]
-    return node.primitive is p.CONSTANT and bool(node.params[0] == 0) and p.is_special(node)
+    if node.primitive is not p.CONSTANT or node.params[0] != 0:
+        return False
+    return math.copysign(1.0, node.params[0]) > 0
 
 
 def close_over(outputs: Sequence[Node], inputs: Sequence[Node]) -> tuple[Body, list[Node]]:

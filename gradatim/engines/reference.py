@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.engines import Failure, special
+from gradatim.engines.reference_windows import WINDOW_MEANING
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, Error
 from gradatim.graph.node import Node
 from gradatim.graph.primitives import PRIMITIVES, Primitive
@@ -22,7 +23,7 @@ from gradatim.graph.scan import Body
 Array = np.ndarray[Any, Any]
 Meaning = Callable[..., Any]  # (node, *input arrays) -> array, or a tuple for several results
 
-MEANING: dict[str, Meaning] = {}
+MEANING: dict[str, Meaning] = {**WINDOW_MEANING}
 
 
 def means(name: str) -> Callable[[Meaning], Meaning]:

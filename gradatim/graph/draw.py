@@ -305,6 +305,35 @@ def _contract(node: Node) -> str:
     return f"{''.join(a)},{''.join(b)}->{''.join((*batch, *rest_of_a, *rest_of_b))}"
 
 
+def _each(numbers: Sequence[int]) -> str:
+    """`2` where all are 2, else `2x3`."""
+    return str(numbers[0]) if len(set(numbers)) == 1 else "x".join(map(str, numbers))
+
+
+def _sliding(stride: Any, low: Any, high: Any, dilation: Any, groups: int = 1) -> list[str]:
+    """How a window slides, without what is usual."""
+    parts = []
+    if set(stride) != {1}:
+        parts.append(f"stride {_each(stride)}")
+    if any(low) or any(high):
+        both = _each(low) if low == high else ",".join(f"{a}+{b}" for a, b in zip(low, high))
+        parts.append(f"padding {both}")
+    if set(dilation) != {1}:
+        parts.append(f"dilation {_each(dilation)}")
+    if groups != 1:
+        parts.append(f"groups {groups}")
+    return parts
+
+
+def _convolve(node: Node) -> str:
+    return ", ".join(_sliding(*node.params[:5]))
+
+
+def _window(node: Node) -> str:
+    window = "x".join(map(str, node.params[0]))
+    return ", ".join([f"window {window}", *_sliding(*node.params[1:5])])
+
+
 _DESCRIBE: dict[str, Describe] = {
     "input": _position,
     "pick": _result,
@@ -330,6 +359,14 @@ _DESCRIBE: dict[str, Describe] = {
     "slice": _slice,
     "sort": _sort,
     "contract": _contract,
+    "convolve": _convolve,
+    "convolve_input": _convolve,
+    "convolve_kernel": _convolve,
+    "window_sum": _window,
+    "window_spread": _window,
+    "window_argmax": _window,
+    "window_gather": _in_the_type,
+    "window_scatter": _in_the_type,
     "scan": _scan,
 }
 
@@ -350,6 +387,7 @@ _PADDING = 9
 _ELEMENTWISE = ("#e4effa", "#5b8fc0")
 _REDUCTION = ("#fdecd8", "#c98a36")
 _MOVEMENT = ("#eef0f3", "#87909b")
+_CONTRACTION = ("#eee6f8", "#8565b5")
 _COLORS = {
     "variable": ("#fcf5cf", "#b49a2c"),
     "leaf": ("#e5f3e7", "#5f9a66"),
@@ -363,7 +401,9 @@ _COLORS = {
     "movement": _MOVEMENT,
     "gather": _MOVEMENT,
     "scatter": _MOVEMENT,
-    "contract": ("#eee6f8", "#8565b5"),
+    "contract": _CONTRACTION,
+    "convolve": _CONTRACTION,
+    "window": _REDUCTION,
     "scan": ("#e0f2f1", "#3d8b84"),
 }
 _OTHER = ("#ffffff", "#87909b")

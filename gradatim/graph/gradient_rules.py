@@ -596,3 +596,8 @@ def _(g: Node, out: Node, x: Node, original: Node) -> Any:
 def _(grads: Any, out: Node, *inputs: Node) -> Any:
     count = out.params[0]
     return (*[None] * count, *out.meta(grads))
+
+
+# --- windows: convolution and pooling have a file of their own -----------------------------------
+
+import gradatim.graph.window_gradient_rules  # noqa: E402, F401  (it registers itself above)

@@ -133,7 +133,7 @@ MEANING["fmod"] = _checked_division(np.fmod)
 
 MEANING["select"] = lambda node, condition, a, b: np.where(condition, a, b)
 MEANING["cast"] = lambda node, x: x.astype(node.dtype.numpy)
-MEANING["bitcast"] = lambda node, x: np.ascontiguousarray(x).view(node.dtype.numpy)
+MEANING["bitcast"] = lambda node, x: np.array(x, order="C").view(node.dtype.numpy)
 
 # --- leaves --------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ far, and a Node's error is what its inputs' errors become in it plus its own rou
 - For what is a sum of products with coefficients 0 and 1 (sums, contractions, add, mul ...), with
   M the primitive itself, `|M(a + da, b + db) - M(a, b)| <= M(|a| + ea, |b| + eb) - M(|a|, |b|)`,
   and a sum of n terms in any order rounds by at most `n u M(|a| + ea, |b| + eb)`.
-- For a function of single elements, the error is how much it changes when each input is moved by
-  its error, up and down; then come its own ulps (`ULPS`: what an engine promises).
+- For a function of single elements, the error is how much it changes when the inputs are moved by
+  their errors, up and down; then come its own ulps (`ULPS`: what an engine promises).
 - Movement moves the errors; extremes take the largest; a comparison of two values nearer to each
   other than their errors may come out either way: its error is 1.
 
@@ -20,6 +20,7 @@ float64 value must be found exactly there.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "f
 # (NumPy's float32 sigmoid, three roundings after an exp, as well).
 ULPS = dict.fromkeys(
     "exp log expm1 log1p tanh erf sin cos pow rsqrt".split(), 2.0
-) | dict.fromkeys(
+) | {"nextafter": 1.0} | dict.fromkeys(
     "exp2 log2 log10 tan asin acos atan sinh cosh asinh acosh atanh sigmoid erfc erfinv lgamma"
     " digamma atan2".split(),
     4.0,
@@ -92,18 +93,51 @@ def elementwise(node: Node, inputs: Sequence[Bounded]) -> Bounded:
         return _integers(node, inputs, value)
     error: Any = np.zeros(node.shape)
     with np.errstate(all="ignore"):
-        for k, x in enumerate(inputs):
-            if np.any(x.error):
-                up, down = (
-                    _difference(run_wide(node, *values[:k], moved, *values[k + 1 :]), value)
-                    for moved in (x.array + x.error, x.array - x.error)
-                )
-                error = error + np.maximum(up, down)
+        moved = [
+            (x.array + x.error, x.array - x.error) if np.any(x.error) else (x.array,)
+            for x in inputs
+        ]
+        if any(len(ends) > 1 for ends in moved):
+            for corner in itertools.product(*moved):
+                error = np.maximum(error, _difference(run_wide(node, *corner), value))
+            extra = NOT_MONOTONE.get(node.primitive.name)
+            if extra is not None:
+                error = np.maximum(error, extra(error, *inputs))
         for x in inputs:  # what is not determined stays so
             error = np.where(np.isinf(x.error), np.inf, error)
         if node.primitive.name == "remainder":  # a result just below b may become b itself
             error = error + 2 * UNIT[node.dtype.name] * np.abs(values[1])
     return rounded(node, value, error, ULPS.get(node.primitive.name, 0.5))
+
+
+def _waves(error: Any, x: Bounded) -> Any:
+    """sin, cos: at most e steep, and near a peak the ends say nothing of it."""
+    return np.minimum(error + x.error * x.error, np.minimum(x.error, 2.0))
+
+
+def _saw(error: Any, a: Bounded, b: Bounded) -> Any:
+    """remainder, fmod: linear up to a jump by b; between the ends there may be one."""
+    height = np.abs(b.array) + b.error
+    reach = a.error + (np.abs(a.array) + a.error) / np.abs(b.array) * b.error
+    return np.where((error > height / 4) | (reach > height / 4), 2 * height, error)
+
+
+def _between_poles(error: Any, x: Bounded) -> Any:
+    """tan: undetermined across a pole."""
+    branch = [np.floor(end / np.pi - 0.5) for end in (x.array - x.error, x.array + x.error)]
+    return np.where(branch[0] != branch[1], np.inf, error)
+
+
+def _right_of_poles(error: Any, x: Bounded) -> Any:
+    """lgamma, digamma: from 0 to the left there is a pole at every integer."""
+    return np.where((x.array - x.error <= 0) & (x.error > 1e-3), np.inf, error)
+
+
+# What the ends of an interval do not bound: how much more the function may move in between.
+NOT_MONOTONE: dict[str, Callable[..., Any]] = {
+    "sin": _waves, "cos": _waves, "tan": _between_poles, "remainder": _saw, "fmod": _saw,
+    "lgamma": _right_of_poles, "digamma": _right_of_poles,
+}  # fmt: skip
 
 
 def _integers(node: Node, inputs: Sequence[Bounded], value: Any) -> Bounded:
@@ -233,8 +267,13 @@ def sum_of_products(node: Node, inputs: Sequence[Bounded]) -> Bounded:
             error = np.zeros(node.shape)
         # An infinity or a NaN made from something that is not exact may be another one.
         error = np.where(np.isfinite(value) | (error == 0), error, np.inf)
-        u = (UNIT["float32"] if node.dtype.itemsize == 2 else UNIT[node.dtype.name]) + FLOAT64
-        error = error + 1.02 * _terms(node) * u * most
+        inside = "float32" if node.dtype.itemsize == 2 else node.dtype.name  # accumulated in
+        terms = 1.02 * _terms(node)
+        # Partial products come in any order, and may be larger or smaller than all of it.
+        peak = positive(np.maximum(grown[0], 1.0)) if name in ("prod", "cumprod") else most
+        error = error + terms * (UNIT[inside] + FLOAT64) * most
+        error = error + terms * SMALLEST[inside] * np.maximum(peak, 1.0)
+        error = np.where(peak >= LARGEST[inside], np.inf, error)
         if any(np.any(unknown[k]) for k in data):
             error = np.where(_reached(node, unknown, data) > 0, np.inf, error)
     return rounded(node, value, np.where(np.isnan(error), np.inf, error))

@@ -39,6 +39,7 @@ class Case:
     domain: Any
     failure: type[Exception] | None = None
     found: Trace | None = field(default=None, repr=False)
+    smooth: bool = False
 
 
 def buffers_of(found: Trace) -> list[Any]:
@@ -190,7 +191,7 @@ def case_of(d: Draw, outputs: list[Node], failure: type[Exception] | None = None
         expected = [d.values[node] for node in found.outputs]
     else:
         expected = []
-    return Case(program, buffers_of(found), expected, d.domain, failure, found)
+    return Case(program, buffers_of(found), expected, d.domain, failure, found, d.smooth)
 
 
 __all__ = ["Case", "Failure", "case_of", "generate"]

@@ -213,10 +213,11 @@ class Draw:
         """An operand of the dtype of `x` that broadcasts with it."""
         if x.dtype.is_floating_point and self.chance(0.15):
             return self.number(x.dtype)
-        return self.beside(x.shape, (x.dtype,))
+        other = None if self.chance(0.2) else x  # x + x now and then
+        return self.beside(x.shape, (x.dtype,), other)
 
-    def beside(self, wanted: Shape, kinds: Sequence[DType]) -> Node:
-        """An operand that broadcasts with a shape."""
+    def beside(self, wanted: Shape, kinds: Sequence[DType], but: Node | None = None) -> Node:
+        """An operand that broadcasts with a shape, and is not `but`."""
 
         def shape() -> Shape:
             whole = tuple(1 if self.chance(0.25) else n for n in wanted)
@@ -224,7 +225,7 @@ class Draw:
             return (self.rng.choice((2, 3)), *whole) if self.chance(0.05) else whole
 
         def fits(n: Node) -> bool:
-            return _broadcasts(wanted, n.shape, self.max_size)
+            return n is not but and _broadcasts(wanted, n.shape, self.max_size)
 
         return self.operand(kinds, fits, shape)
 

@@ -41,13 +41,18 @@ SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "f
 # In units in the last place. IEEE's own operations are correctly rounded (half an ulp); the vector
 # functions promise 2; what falls back to a C library or the reference engine's series gets 4
 # (NumPy's float32 sigmoid, three roundings after an exp, as well).
-ULPS = dict.fromkeys(
-    "exp log expm1 log1p tanh erf sin cos pow rsqrt".split(), 2.0
-) | {"nextafter": 1.0} | dict.fromkeys(
-    "exp2 log2 log10 tan asin acos atan sinh cosh asinh acosh atanh sigmoid erfc erfinv lgamma"
-    " digamma atan2".split(),
-    4.0,
+ULPS = (
+    dict.fromkeys("exp log expm1 log1p tanh erf sin cos pow rsqrt".split(), 2.0)
+    | {"nextafter": 1.0}
+    | dict.fromkeys(
+        "exp2 log2 log10 tan asin acos atan sinh cosh asinh acosh atanh sigmoid erfc erfinv lgamma"
+        " digamma atan2".split(),
+        4.0,
+    )
 )
+
+# 1 / (1 + exp(-x)) is 0 as soon as exp overflows, where the sigmoid itself is a denormal number.
+NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
 
 
 @dataclass(slots=True)
@@ -82,7 +87,9 @@ def rounded(node: Node, value: Any, error: Any, ulps: float = 0.5) -> Bounded:
 def _difference(a: Any, b: Any) -> Any:
     """|a - b|, where equal infinities and two NaNs are no difference."""
     gap = np.abs(a - b)
-    return np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.where(np.isnan(gap), np.inf, gap))
+    return np.where(
+        (a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.where(np.isnan(gap), np.inf, gap)
+    )
 
 
 def elementwise(node: Node, inputs: Sequence[Bounded]) -> Bounded:
@@ -105,6 +112,8 @@ def elementwise(node: Node, inputs: Sequence[Bounded]) -> Bounded:
                 error = np.maximum(error, extra(error, *inputs))
         for x in inputs:  # what is not determined stays so
             error = np.where(np.isinf(x.error), np.inf, error)
+        if node.primitive.name == "sigmoid":
+            error = error + NORMAL[node.dtype.name]
         if node.primitive.name == "remainder":  # a result just below b may become b itself
             error = error + 2 * UNIT[node.dtype.name] * np.abs(values[1])
     return rounded(node, value, error, ULPS.get(node.primitive.name, 0.5))
@@ -133,10 +142,15 @@ def _right_of_poles(error: Any, x: Bounded) -> Any:
     return np.where((x.array - x.error <= 0) & (x.error > 1e-3), np.inf, error)
 
 
+def _real_powers(error: Any, a: Bounded, b: Bounded) -> Any:
+    """pow: a negative base has a power only at whole exponents."""
+    return np.where((a.array - a.error < 0) & (b.error > 0), np.inf, error)
+
+
 # What the ends of an interval do not bound: how much more the function may move in between.
 NOT_MONOTONE: dict[str, Callable[..., Any]] = {
     "sin": _waves, "cos": _waves, "tan": _between_poles, "remainder": _saw, "fmod": _saw,
-    "lgamma": _right_of_poles, "digamma": _right_of_poles,
+    "pow": _real_powers, "lgamma": _right_of_poles, "digamma": _right_of_poles,
 }  # fmt: skip
 
 

@@ -36,6 +36,8 @@ def _swapped(node: Node, result: Any, inputs: Any) -> Any:
 
 def _without_nan(node: Node, result: Any, inputs: Any) -> Any:
     """NaN is lost, as in `x > 0 ? x : 0`."""
+    if isinstance(result, tuple):
+        return (_without_nan(node, result[0], inputs), *result[1:])
     if result.dtype.kind != "f":
         return result
     return np.where(np.isnan(result), np.zeros((), result.dtype), result)
@@ -77,6 +79,13 @@ def _reads_before(node: Node, result: Any, inputs: Any) -> Any:
     return result
 
 
+def _writes_behind(node: Node, result: Any, inputs: Any) -> Any:
+    x = inputs[0]
+    if x.size and x.flags.c_contiguous:
+        ctypes.c_uint8.from_address(x.ctypes.data + x.nbytes).value = 0xEE
+    return result
+
+
 FAULTS: dict[str, Fault] = {
     "negated": _negated,
     "swapped": _swapped,
@@ -85,6 +94,7 @@ FAULTS: dict[str, Fault] = {
     "imprecise": _imprecise,
     "reads_behind": _reads_behind,
     "reads_before": _reads_before,
+    "writes_behind": _writes_behind,
 }
 
 
@@ -126,9 +136,7 @@ class WritesBeforeReading(ReferenceEngine):
     def compile(self, program: Program, device: str) -> Any:
         simple = simplify(program)
         alone = [
-            ReferenceExecutable(
-                Program(simple.inputs, (output,), simple.strides, (simple.key, k))
-            )
+            ReferenceExecutable(Program(simple.inputs, (output,), simple.strides, (simple.key, k)))
             for k, output in enumerate(simple.outputs)
         ]
 

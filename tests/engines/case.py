@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from gradatim.engines import Failure
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, GradientError
@@ -54,9 +54,7 @@ def buffers_of(found: Trace) -> list[Any]:
 
 _NAMES = {smooth: [n for n, r in ROWS.items() if (r.smooth if smooth else r.exact)]
           for smooth in (False, True)}  # fmt: skip
-_WEIGHTS = {
-    smooth: [ROWS[name].weight for name in names] for smooth, names in _NAMES.items()
-}
+_WEIGHTS = {smooth: [ROWS[name].weight for name in names] for smooth, names in _NAMES.items()}
 
 
 def grow(d: Draw, nodes: int) -> None:
@@ -182,16 +180,32 @@ def generate(rng: random.Random, *, smooth: bool | None = None, nodes: int | Non
     return case_of(d, outputs, failure)
 
 
-def case_of(d: Draw, outputs: list[Node], failure: type[Exception] | None = None) -> Case:
+def case_of(
+    d: Draw,
+    outputs: list[Node],
+    failure: type[Exception] | None = None,
+    replaces: tuple[tuple[int, int], ...] | None = None,
+) -> Case:
+    """The closed program of some Nodes, with what it must give."""
     found = trace(outputs)
-    program = close(found, choose_replacements(d, found))
+    program = close(found, choose_replacements(d, found) if replaces is None else replaces)
+    expected = []
     if failure is None:
         for node in found.outputs:
             d.evaluate(node)
-        expected = [d.values[node] for node in found.outputs]
-    else:
-        expected = []
+            expected.append(d.values[node])
     return Case(program, buffers_of(found), expected, d.domain, failure, found, d.smooth)
 
 
-__all__ = ["Case", "Failure", "case_of", "generate"]
+def written_case(
+    outputs: list[Node], *, smooth: bool = False, replaces: Sequence[tuple[Node, Node]] = ()
+) -> Case:
+    """A case written by hand.
+
+    Args:
+        replaces: pairs of an output and the leaf whose memory it takes over.
+    """
+    d = Draw(random.Random(0), smooth, 1 << 62, special=False)
+    found = trace(outputs)
+    pairs = tuple((found.outputs.index(a), found.leaves.index(b)) for a, b in replaces)
+    return case_of(d, outputs, None, pairs)

@@ -44,9 +44,7 @@ def check(case: Case, engine: Engine, place: Callable[..., Any] | None = None) -
         replaced = dict(program.replaces) if given else {}
         writable = set(replaced.values())
         if place is None:
-            inputs = [
-                np.array(x) if k in writable else x for k, x in enumerate(case.inputs)
-            ]
+            inputs = [np.array(x) if k in writable else x for k, x in enumerate(case.inputs)]
         else:
             inputs = [place(x, k in writable) for k, x in enumerate(case.inputs)]
         before = [None if k in writable else _bytes(x) for k, x in enumerate(inputs)]

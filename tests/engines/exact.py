@@ -65,8 +65,10 @@ def finite_parts(array: Any) -> Any:
 def on_grid(array: Any) -> bool:
     """Whether all values are exact ones in the sense above (NaN and infinities are)."""
     x = finite_parts(array)
+    if not np.all(np.abs(x) <= CAP):
+        return False
     scaled = x * 2.0**GRID
-    return bool(np.all(np.abs(x) <= CAP) and np.all(scaled == np.rint(scaled)))
+    return bool(np.all(scaled == np.rint(scaled)))
 
 
 def grid_of(array: Any) -> int:

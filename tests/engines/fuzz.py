@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pathlib
 import queue
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from typing import Any
 
 from gradatim.engines import ENGINES
 
+ROOT = pathlib.Path(__file__).parents[2]
 TIMEOUT = 120.0  # seconds for one program
 
 
@@ -47,6 +49,7 @@ def _start(job: dict[str, Any], features: str | None) -> subprocess.Popen[str]:
         stderr=subprocess.DEVNULL if job.get("quiet") else None,
         text=True,
         env=environment,
+        cwd=ROOT,
     )
     assert worker.stdin is not None
     worker.stdin.write(json.dumps(job) + "\n")

@@ -48,9 +48,7 @@ class Guard:
         offset = PAGE + (room - (high - low) if self.right else 0)
         # The rest of the pages, and the gaps between strided elements: NaN in every float dtype.
         whole[PAGE : PAGE + room] = 0xFF
-        copy = np.ndarray(
-            array.shape, array.dtype, memory, offset - low, array.strides
-        )
+        copy = np.ndarray(array.shape, array.dtype, memory, offset - low, array.strides)
         copy[...] = array
         self._protect(address, PAGE, _NOTHING)
         self._protect(address + PAGE + room, PAGE, _NOTHING)

@@ -37,9 +37,7 @@ def _widened(dtype: Any) -> Any:
 
 def widen(node: Node) -> Node:
     """The Node with every floating dtype promoted to float64."""
-    reads = tuple(
-        Node(n.primitive, (), n.params, n.shape, _widened(n.dtype)) for n in node.inputs
-    )
+    reads = tuple(Node(n.primitive, (), n.params, n.shape, _widened(n.dtype)) for n in node.inputs)
     params = tuple(_widened(x) if isinstance(x, dtypes.DType) else x for x in node.params)
     return Node(node.primitive, reads, params, node.shape, _widened(node.dtype))
 

@@ -468,6 +468,4 @@ def _(d: Draw) -> Node:
 def _(d: Draw) -> Any:
     results = [d.operand(FLOATS) for _ in range(d.rng.choice((1, 2)))]
     inputs = [d.operand(FLOATS) for _ in range(d.rng.choice((1, 2)))]
-    return tuple(
-        p.custom_gradient(results, inputs, lambda grads: [None] * len(inputs))
-    )
+    return tuple(p.custom_gradient(results, inputs, lambda grads: [None] * len(inputs)))

@@ -15,8 +15,8 @@ import numpy as np
 
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node, topological
-from gradatim.graph.program import close, trace
-from tests.engines.case import Case, buffers_of
+from gradatim.graph.program import trace
+from tests.engines.case import Case, case_of
 from tests.engines.draw import Draw
 from tests.engines.exact import Reject
 
@@ -40,16 +40,11 @@ def rebuilt(outputs: Sequence[Node], cut: dict[Node, Any]) -> list[Node]:
 
 
 def _case(outputs: list[Node], like: Case, replaces: Any) -> Case:
-    found = trace(outputs)
-    d = Draw(random.Random(0), like.smooth, 1 << 62, special=False)
-    if like.failure is None:
-        for node in found.outputs:
-            d.evaluate(node)
-        expected = [d.values[node] for node in found.outputs]
-    else:
-        expected = []
-    program = close(found, replaces)
-    return Case(program, buffers_of(found), expected, d.domain, like.failure, found, like.smooth)
+    return case_of(_draw(like), outputs, like.failure, replaces)
+
+
+def _draw(like: Case) -> Draw:
+    return Draw(random.Random(0), like.smooth, 1 << 62, special=False)
 
 
 def _pairs(case: Case, outputs: Sequence[int]) -> tuple[tuple[int, int], ...]:
@@ -106,7 +101,7 @@ def _cuts(case: Case) -> Iterator[Callable[[], Case]]:
 def _cut(case: Case, node: Node) -> Case:
     found = case.found
     assert found is not None
-    d = Draw(random.Random(0), case.smooth, 1 << 62, special=False)
+    d = _draw(case)
     d.evaluate(node)
     content = np.asarray(d.values[node].array).astype(node.dtype.numpy)
     return _case(rebuilt(found.outputs, {node: content}), case, ())

@@ -42,11 +42,31 @@ SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "f
 # functions promise 2; what falls back to a C library or the reference engine's series gets 4
 # (NumPy's float32 sigmoid, three roundings after an exp, as well).
 ULPS = (
-    dict.fromkeys("exp log expm1 log1p tanh erf sin cos pow rsqrt".split(), 2.0)
+    dict.fromkeys(
+        ["exp", "log", "expm1", "log1p", "tanh", "erf", "sin", "cos", "pow", "rsqrt"], 2.0
+    )
     | {"nextafter": 1.0}
     | dict.fromkeys(
-        "exp2 log2 log10 tan asin acos atan sinh cosh asinh acosh atanh sigmoid erfc erfinv lgamma"
-        " digamma atan2".split(),
+        [
+            "exp2",
+            "log2",
+            "log10",
+            "tan",
+            "asin",
+            "acos",
+            "atan",
+            "sinh",
+            "cosh",
+            "asinh",
+            "acosh",
+            "atanh",
+            "sigmoid",
+            "erfc",
+            "erfinv",
+            "lgamma",
+            "digamma",
+            "atan2",
+        ],
         4.0,
     )
 )
@@ -112,6 +132,8 @@ def elementwise(node: Node, inputs: Sequence[Bounded]) -> Bounded:
                 error = np.maximum(error, extra(error, *inputs))
         for x in inputs:  # what is not determined stays so
             error = np.where(np.isinf(x.error), np.inf, error)
+        if node.primitive.name == "copysign":  # the sign of a NaN is open
+            error = np.where(np.isnan(values[1]), np.inf, error)
         if node.primitive.name == "sigmoid":
             error = error + NORMAL[node.dtype.name]
         if node.primitive.name == "remainder":  # a result just below b may become b itself
@@ -201,9 +223,9 @@ def cast(node: Node, inputs: Sequence[Bounded]) -> Bounded:
     if node.dtype.name == "bool":
         near = (np.abs(x.array) <= x.error) & (x.error > 0)
         return Bounded(value, near.astype(np.float64))
-    low, high = np.floor(x.array - x.error), np.ceil(x.array + x.error)
     info = np.iinfo(node.dtype.numpy)
     with np.errstate(all="ignore"):
+        low, high = np.floor(x.array - x.error), np.ceil(x.array + x.error)
         inside = (low >= float(info.min)) & (high < float(info.max))
         jumps = np.trunc(x.array - x.error) != np.trunc(x.array + x.error)
     return Bounded(value, np.where(inside & ~jumps, 0.0, np.inf))

@@ -158,8 +158,9 @@ def generate(rng: random.Random, *, smooth: bool | None = None, nodes: int | Non
         size = 300_000  # large enough to be cut into pieces
     d = Draw(rng, smooth, size, special=rng.random() < 0.5)
     if nodes is None:
-        nodes = rng.randrange(2, 26)
+        nodes = rng.randrange(3, 28)
     differentiate = rng.random() < 0.3
+    d.differentiate = differentiate
     if differentiate:
         for _ in range(rng.choice((1, 2, 3))):
             leaf = d.leaf(d.shape(), rng.choice((dtypes.float32, dtypes.float32, dtypes.float64)))

@@ -47,6 +47,7 @@ class Draw:
         self.domain: Any = bounds if smooth else exact
         self.max_size = max_size
         self.special = special  # NaN, infinities, integer extremes
+        self.differentiate = False  # whether what has a gradient is read more often
         self.values: dict[Node, Any] = {}
         self.pool: list[Node] = []
         self.numpy = np.random.default_rng(rng.getrandbits(32))
@@ -114,7 +115,8 @@ class Draw:
         if self.chance(0.04):
             return allowed[0]
         allowed = allowed[1:] or [1]
-        return min(self.rng.choice(allowed), self.rng.choice(allowed))
+        first = self.rng.choice(allowed)
+        return first if self.chance(0.6) else min(first, self.rng.choice(allowed))
 
     def shape(self, ndim: int | None = None, most: int | None = None) -> Shape:
         if ndim is None:
@@ -193,9 +195,11 @@ class Draw:
         """A Node of the pool with one of the dtypes, for which `fits` holds, or a new leaf (of
         `shape()`)."""
         found = [n for n in self.pool if n.dtype in kinds and fits(n)]
+        if self.differentiate and self.chance(0.5):
+            found = [n for n in found if n.history] or found
         if found and not self.chance(0.1):
             # The newest ones more often: long chains, not a bush of leaves.
-            return found[max(self.rng.randrange(len(found)), self.rng.randrange(len(found)))]
+            return found[max(self.rng.randrange(len(found)) for _ in range(3))]
         for _ in range(8):
             new = self.leaf((shape or self.shape)(), self.rng.choice(tuple(kinds)))
             if fits(new):

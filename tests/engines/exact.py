@@ -145,7 +145,7 @@ def accumulating(node: Node, inputs: Sequence[Exact]) -> Exact:
 
 
 def multiplying(node: Node, inputs: Sequence[Exact]) -> Exact:
-    """prod, cumprod: the partial products of integers are bounded by the product of those over 1."""
+    """prod, cumprod: partial products of integers are bounded by the product of those over 1."""
     (x,) = inputs
     result = run(node, x.array)
     if not node.dtype.is_floating_point:
@@ -205,8 +205,9 @@ def dividing(node: Node, inputs: Sequence[Exact]) -> Exact:
 
 
 def sign_sensitive(node: Node, inputs: Sequence[Exact]) -> Exact:
-    if any(x.loose for x in inputs):
-        raise Reject("reads a zero of open sign")
+    last = inputs[-1].array
+    if any(x.loose for x in inputs) or (is_float(last) and np.isnan(wide(last)).any()):
+        raise Reject("reads a sign that is open: a zero's or a NaN's")
     found = passing(node, inputs)
     found.rounded = found.rounded or (_has_float(node) and not on_grid(found.array))
     return found
@@ -234,11 +235,10 @@ def casting(node: Node, inputs: Sequence[Exact]) -> Exact:
         inside = np.isfinite(values) & (values > float(info.min) - 1) & (values < float(info.max))
         if not inside.all():
             raise Reject("unspecified")
-    if source.is_integer and target.is_floating_point and target.itemsize == 2:
-        if x.array.size and max(abs(int(x.array.max())), abs(int(x.array.min()))) > 2**24:
-            raise Reject("rounds twice")  # by way of float32
-    if source.name == "float64" and target.is_floating_point and target.itemsize == 2 and x.rounded:
-        raise Reject("rounds twice")
+    if target.is_floating_point and target.itemsize == 2:  # some go by way of float32
+        large = source.is_integer and np.any(np.abs(x.array.astype(np.float64)) > 2**24)
+        if large or (source.name == "float64" and x.rounded):
+            raise Reject("rounds twice")
     found = Exact(run(node, x.array), x.rounded, x.loose)
     if target.is_floating_point:
         found.rounded = found.rounded or not on_grid(found.array)

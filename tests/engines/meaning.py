@@ -19,7 +19,8 @@ def wide(array: Any) -> Any:
     """A floating array in float64, others as they are."""
     if array.dtype == np.float64 or not is_float(array):
         return array
-    return array.astype(np.float64)
+    with np.errstate(all="ignore"):  # signalling NaNs
+        return array.astype(np.float64)
 
 
 def run(node: Node, *arrays: Any) -> Any:

@@ -72,8 +72,29 @@ def builder(name):
 
 # The sign of a zero that these give is IEEE's or the C standard's.
 SIGNED_ZERO = set(
-    "neg abs trunc floor ceil round sqrt expm1 log1p sin tan asin atan sinh tanh asinh atanh erf"
-    " mul div copysign".split()
+    [
+        "neg",
+        "abs",
+        "trunc",
+        "floor",
+        "ceil",
+        "round",
+        "sqrt",
+        "expm1",
+        "log1p",
+        "sin",
+        "tan",
+        "asin",
+        "atan",
+        "sinh",
+        "tanh",
+        "asinh",
+        "atanh",
+        "erf",
+        "mul",
+        "div",
+        "copysign",
+    ]
 )
 
 

@@ -1,7 +1,6 @@
 """The table of rows: complete, replayable, and what it draws is fit to be compared."""
 
 import collections
-import random
 import subprocess
 import sys
 

@@ -22,7 +22,6 @@ from tests.engines.check import Mismatch, check
 from tests.engines.guard import Guard
 from tests.engines.shrink import shrink
 
-
 SIDES = ("right", "left")
 Judge = Callable[[Case, Engine, Any], "str | None"]
 

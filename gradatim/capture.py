@@ -88,6 +88,10 @@ class Capture:
         """`node`'s value is what `read()` gives at each replay."""
         self.sources[node] = read
 
+    def add_draw(self, node: Node, draw: Callable[[], Any]) -> None:
+        """`node` holds random numbers: `draw()` gives new ones."""
+        self.add_source(node, draw)
+
     def note_grad(self, tensor: Tensor, cleared: bool) -> None:
         """`.grad` of a tensor is about to be set."""
         self.grads.setdefault(id(tensor), (tensor, tensor._grad))

@@ -341,7 +341,7 @@ def drawn(shape: tuple[int, ...], dtype: DType, draw: Callable[[], np.ndarray[An
     node = p.value(array, shape, dtype)
     hold(array.nbytes)
     if state.capture is not None:
-        state.capture.add_source(node, draw)
+        state.capture.add_draw(node, draw)
     return wrap(node)
 
 

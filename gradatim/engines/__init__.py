@@ -64,7 +64,10 @@ class Engine(Protocol):
         ...
 
 
-ENGINES = {"reference": "gradatim.engines.reference"}
+ENGINES = {
+    "llvm": "gradatim.engines.llvm.executable",
+    "reference": "gradatim.engines.reference",
+}
 _loaded: dict[str, Engine] = {}
 
 

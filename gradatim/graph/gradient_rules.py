@@ -21,6 +21,7 @@ from gradatim.graph.node import Node, Shape
 
 Rule = Callable[..., Sequence[Node | None]]
 OUT = -1  # in `saves`: the result itself
+EVERY = -2  # in `saves`: each of the inputs
 
 RULES: dict[p.Primitive, tuple[Rule, tuple[tuple[int, int], ...]]] = {}
 
@@ -592,3 +593,8 @@ def _(g: Node, out: Node, x: Node, original: Node) -> Any:
 def _(grads: Any, out: Node, *inputs: Node) -> Any:
     count = out.params[0]
     return (*[None] * count, *out.meta(grads))
+
+
+# --- windows: convolution and pooling have a file of their own -----------------------------------
+
+import gradatim.graph.window_gradient_rules  # noqa: E402, F401  (it registers itself above)

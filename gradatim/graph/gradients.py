@@ -8,12 +8,12 @@ Nodes, so gradients can be differentiated, drawn and compiled like everything el
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from gradatim.graph import primitives as p
 from gradatim.graph.errors import GradientError
-from gradatim.graph.gradient_rules import OUT, RULES, along_axis, sum_to, zeros_like
+from gradatim.graph.gradient_rules import EVERY, OUT, RULES, along_axis, sum_to, zeros_like
 from gradatim.graph.node import FREED, LIVE, Node, history_of
 
 # Their `meta` means something of its own; that of others is for the hook.
@@ -109,7 +109,7 @@ def _input_gradients(
     inputs = node.inputs
     if saves and resolve is not None:
         reads = list(inputs)
-        for what, of in saves:
+        for what, of in _pairs(node):
             if of < len(inputs) and inputs[of].history:
                 if what == OUT:
                     if node.overwritten is not None:
@@ -123,11 +123,18 @@ def _input_gradients(
     return rule(g, node, *inputs)
 
 
-def _saves(node: Node) -> bool:
+def _pairs(node: Node) -> Iterator[tuple[int, int]]:
+    """What the rule of a Node saves, and for the gradient of which input."""
     entry = RULES.get(node.primitive)
-    return entry is not None and any(
-        of < len(node.inputs) and node.inputs[of].history for _, of in entry[1]
-    )
+    every = range(len(node.inputs))
+    for what, of in entry[1] if entry is not None else ():
+        for each in every if what == EVERY else (what,):
+            for input in every if of == EVERY else (of,):
+                yield each, input
+
+
+def _saves(node: Node) -> bool:
+    return any(of < len(node.inputs) and node.inputs[of].history for _, of in _pairs(node))
 
 
 def _free(order: Sequence[Node]) -> None:
@@ -140,5 +147,7 @@ def _free(order: Sequence[Node]) -> None:
             if node.buffer is not None:
                 node.inputs = ()
 
+
+from gradatim.graph import scan_gradient as _scan_gradient  # noqa: E402, F401 (has a rule)
 
 __all__ = ["OUT", "RULES", "along_axis", "gradients", "sum_to", "zeros_like"]

@@ -551,3 +551,11 @@ def custom_gradient(results: Sequence[Node], inputs: Sequence[Node], backward: A
     )
     both.meta = backward
     return [pick(both, k) for k in range(len(results))]
+
+
+# --- in files of their own, as they are more than a rule of shapes -------------------------------
+
+from gradatim.graph.scan import SCAN as SCAN  # noqa: E402 (they need what stands above)
+from gradatim.graph.scan import Body as Body  # noqa: E402
+from gradatim.graph.scan import scan as scan  # noqa: E402
+from gradatim.graph.window_primitives import *  # noqa: E402, F403

@@ -72,7 +72,9 @@ def trace(wanted: Sequence[Node]) -> Trace:
         primitive = node.primitive
         if inputs:
             entries.append((primitive, node.params, *[numbers[n] for n in inputs]))
-            if primitive.kept and node.history == LIVE and node not in outputs:
+            source = inputs[0].primitive if primitive is p.PICK else primitive
+            kept = source.kept and type(node.dtype) is not tuple  # of several, those that are read
+            if kept and node.history == LIVE and node not in outputs:
                 outputs.append(node)
         elif primitive is p.CONSTANT and not p.is_special(node):
             entries.append(node.dtype)
@@ -128,7 +130,7 @@ class Program:
         lines = [f"program {self.digest[:12]}"]
         for node, name in names.items():
             reads = ", ".join(names[n] for n in node.inputs)
-            params = "".join(f" {value!r}" for value in node.params)
+            params = "".join(f" {value!r}" for value in node.params).replace("\n", "\n    ")
             lines.append(f"  {name} = {node.primitive.name}({reads}){params} : {node.type}")
         lines.append("  return " + ", ".join(names[n] for n in self.outputs))
         return "\n".join(lines)

@@ -50,6 +50,21 @@ def _is_number(node: Node, number: float) -> bool:
     return node.primitive is p.CONSTANT and bool(node.params[0] == number) and p.is_special(node)
 
 
+@rule("scan")
+def simpler_body(node: Node) -> Node | None:
+    """The body of a loop is a graph too."""
+    body, *rest = node.params
+    inner = Program(body.inputs, body.outputs, (None,) * len(body.inputs), body.key)
+    outputs = simplify(inner).outputs
+    if outputs == body.outputs:
+        return None
+    simpler = p.Body(body.inputs, outputs)
+    if simpler == body:
+        return None
+    params = (simpler, *rest)
+    return Node(p.SCAN, node.inputs, params, node.shape, node.dtype, node.device)
+
+
 @rule("mul")
 def times_one(node: Node) -> Node | None:
     a, b = node.inputs
@@ -147,7 +162,12 @@ def simplify(program: Program) -> Program:
     """An equal Program with fewer Nodes."""
     recording, mode.recording = mode.recording, False
     try:
-        return _simplify(program)
+        simpler = _simplify(program)
+        if any(node.primitive is p.SCAN for node in simpler.nodes):
+            from gradatim.graph import scan_rewrite
+
+            simpler = _simplify(scan_rewrite.rewrite(simpler))
+        return simpler
     finally:
         mode.recording = recording
 

@@ -1,0 +1,301 @@
+"""Fusion: which Nodes of a Program form one kernel.
+
+Every Node that computes something starts as a kernel of its own; then, inputs before readers, an
+elementwise Node joins the kernel of a producer with the same shape (the loop goes on, or the
+contraction's tile is still in registers), and a reduction joins the loop that makes what it
+reduces. Two kernels may only become one if no third stands between them.
+
+Movement is no kernel: a permutation, a slice or a broadcast of something in memory is a `View`.
+Constants and iotas are written into the loops that read them.
+"""
+
+from __future__ import annotations
+
+from gradatim.engines.llvm.kernels import View, contiguous
+from gradatim.graph import primitives as p
+from gradatim.graph.node import Node
+from gradatim.graph.program import Program
+
+LOOP, CONTRACTION, MOVE, INDEXED, SCAN, HOST = (
+    "loop", "contraction", "move", "indexed", "scan", "host",
+)  # fmt: skip
+
+VIEWS = ("reshape", "permute", "expand", "slice", "flip")
+_MOVES = ("pad", "concatenate", "dynamic_slice", "update_slice")
+_INDEXED = ("gather", "scatter_add", "scatter_set")
+_ELEMENTWISE = ("unary", "binary", "select", "cast")
+
+
+MAX_NODES = 120  # of one kernel: more would only spill registers
+
+
+def _is_iota(node: Node) -> bool:
+    while node.primitive is p.EXPAND:
+        node = node.inputs[0]
+    return node.primitive is p.IOTA
+
+
+class Unit:
+    """Nodes that become one kernel.
+
+    Attributes:
+        kind: LOOP, CONTRACTION ...
+        domain: the shape that is walked.
+        nodes: in order; a contraction comes first.
+        reduced: the axes that its reductions take away.
+        before: the units whose results it reads.
+    """
+
+    __slots__ = ("before", "domain", "first", "kind", "last", "nodes", "reduced")
+
+    def __init__(self, kind: str, domain: tuple[int, ...], node: Node, place: int):
+        self.kind = kind
+        self.domain = domain
+        self.nodes = [node]
+        self.reduced: tuple[int, ...] | None = None
+        self.before: set[Unit] = set()
+        self.first = self.last = place
+
+    def __repr__(self) -> str:
+        names = " ".join(node.primitive.name for node in self.nodes)
+        return f"{self.kind} over {list(self.domain)}: {names}"
+
+
+class Fusion:
+    """The units of a Program, and how each Node is read.
+
+    Attributes:
+        units: in the order of their first Nodes.
+        unit_of: the unit that computes a Node.
+        views: for Nodes that are only another look at one that is in memory.
+        inlined: constants and iotas.
+    """
+
+    def __init__(self, program: Program, can_lower: dict[str, object] | None = None):
+        self.program = program
+        self.can_lower = can_lower
+        self.unit_of: dict[Node, Unit] = {}
+        self.views: dict[Node, View] = {}
+        self.units: list[Unit] = []
+        self.stored: set[Node] = set(program.outputs)
+        for position, node in enumerate(program.inputs):
+            given = program.strides[position]
+            strides = contiguous(node.shape)
+            if given is not None:
+                strides = tuple(t // node.dtype.itemsize for t in given)
+            self.views[node] = View(node, node.shape, strides)
+        for place, node in enumerate(program.nodes[len(program.inputs) :]):
+            self._add(node, place)
+        self.units = [unit for unit in self.units if unit.nodes]
+        self._find_stored()
+
+    # --- nodes -----------------------------------------------------------------------------------
+
+    def is_inlined(self, node: Node) -> bool:
+        """Whether a reader writes the value down itself: it needs no memory."""
+        while node.primitive is p.EXPAND:
+            node = node.inputs[0]
+        return node.primitive is p.CONSTANT or (node.primitive is p.IOTA)
+
+    def view(self, node: Node) -> View:
+        """How the value of a Node lies in memory."""
+        found = self.views.get(node)
+        if found is None:
+            found = View(node, node.shape, contiguous(node.shape))
+        return found
+
+    def _add(self, node: Node, place: int) -> None:
+        primitive = node.primitive
+        if self.is_inlined(node):
+            if node in self.stored or primitive is p.CONSTANT:
+                self.stored.discard(node)
+            return
+        if primitive.name in VIEWS and not self.is_inlined(node.inputs[0]):
+            view = self._as_view(node)
+            if view is not None:
+                self.views[node] = view
+                return
+        if primitive.name == "pick":
+            return
+        kind = self._kind(node)
+        domain = node.shape
+        if kind == LOOP and (primitive.kind == "reduce" or primitive.name in VIEWS):
+            domain = node.inputs[0].shape  # (a reshape that no view can say is a copy)
+        unit = Unit(kind, domain, node, place)
+        for source in node.inputs:
+            other = self._producer(source)
+            if other is not None:
+                unit.before.add(other)
+        self.units.append(unit)
+        self.unit_of[node] = unit
+        if primitive.kind == "reduce" and kind == LOOP:
+            unit.reduced = node.params[0]
+            self._join_reduction(node, unit)
+        elif kind == LOOP and primitive.kind in _ELEMENTWISE:
+            self._join_elementwise(node, unit)
+
+    def _kind(self, node: Node) -> str:
+        name, kind = node.primitive.name, node.primitive.kind
+        if kind in _ELEMENTWISE:
+            lowered = self.can_lower is None or name in self.can_lower
+            return LOOP if lowered else HOST
+        if name in VIEWS or kind == "reduce":
+            return LOOP
+        if kind in ("contract", "convolve"):
+            return CONTRACTION
+        if name in _MOVES:
+            return MOVE
+        if name in _INDEXED:
+            return INDEXED
+        if kind == "scan":
+            return SCAN
+        return HOST
+
+    def _as_view(self, node: Node) -> View | None:
+        view = self.view(node.inputs[0])
+        name, params = node.primitive.name, node.params
+        if name == "reshape":
+            return view.reshape(node.shape)
+        if name == "permute":
+            return view.permute(params[0])
+        if name == "expand":
+            return view.spread(node.shape)
+        if name == "slice":
+            return view.slice(*params)
+        return view.flip(params[0])
+
+    def _producer(self, node: Node) -> Unit | None:
+        while node.primitive.name == "pick":
+            node = node.inputs[0]
+        base = self.view(node).storage
+        while base.primitive.name == "pick":
+            base = base.inputs[0]
+        return self.unit_of.get(base)
+
+    # --- joining ---------------------------------------------------------------------------------
+
+    def _in_register(self, node: Node, unit: Unit) -> bool:
+        """Whether a unit has the value of the Node at hand, point for point."""
+        return (
+            self.unit_of.get(node) is unit
+            and node.shape == unit.domain
+            and node.primitive.kind != "reduce"
+        )
+
+    def _join_elementwise(self, node: Node, own: Unit) -> None:
+        """Let a Node go on in the loops, or in the contraction, that make what it reads."""
+        candidates = []
+        for source in node.inputs:
+            unit = self.unit_of.get(source)
+            if unit is not None and unit is not own and self._in_register(source, unit):
+                candidates.append(unit)
+        candidates.sort(key=lambda unit: unit.first, reverse=True)
+        # A contraction comes first: its result would have to be written and read again.
+        candidates.sort(key=lambda unit: unit.kind != CONTRACTION)
+        for unit in dict.fromkeys(candidates):
+            if unit.kind not in (LOOP, CONTRACTION) or unit not in own.before:
+                continue
+            if own.kind == CONTRACTION and unit.kind == CONTRACTION:
+                continue
+            if unit.domain != node.shape:
+                continue
+            if any(
+                self._producer(source) is unit and not self._in_register(source, unit)
+                for source in node.inputs
+            ):
+                continue
+            if own.kind == CONTRACTION and unit.reduced is not None:
+                continue
+            if own.reduced is not None and unit.reduced is not None and own.reduced != unit.reduced:
+                continue
+            if CONTRACTION in (own.kind, unit.kind) and not (
+                self._may_follow(own) and self._may_follow(unit)
+            ):
+                continue
+            if len(own.nodes) + len(unit.nodes) > MAX_NODES:
+                continue
+            if not self._between(unit, own):
+                own = self._merge(unit, own)
+
+    def _may_follow(self, unit: Unit) -> bool:
+        """Whether a unit's operations can stand behind a contraction, on its tile."""
+        return all(
+            node.primitive.kind in ("contract", "convolve")
+            or (
+                node.primitive.kind in _ELEMENTWISE
+                and not any(_is_iota(source) for source in node.inputs)
+            )
+            for node in unit.nodes
+        )
+
+    def _join_reduction(self, node: Node, own: Unit) -> None:
+        source = node.inputs[0]
+        unit = self.unit_of.get(source)
+        if (
+            unit is not None
+            and unit.kind == LOOP
+            and self._in_register(source, unit)
+            and unit.reduced in (None, own.reduced)
+            and not self._between(unit, own)
+        ):
+            self._merge(unit, own)
+
+    def _between(self, early: Unit, late: Unit) -> bool:
+        """Whether something that `late` needs, needs `early` itself."""
+        stack = [unit for unit in late.before if unit is not early]
+        seen = set(stack)
+        while stack:
+            unit = stack.pop()
+            if early in unit.before:
+                return True
+            for other in unit.before:
+                if other not in seen and other.last > early.first:
+                    seen.add(other)
+                    stack.append(other)
+        # The other way round: what `early` needs may not need `late`.
+        stack = [unit for unit in early.before if unit is not late]
+        seen = set(stack)
+        while stack:
+            unit = stack.pop()
+            if late in unit.before:
+                return True
+            for other in unit.before:
+                if other not in seen and other.last > late.first:
+                    seen.add(other)
+                    stack.append(other)
+        return False
+
+    def _merge(self, a: Unit, b: Unit) -> Unit:
+        """One unit of two; it has the kind of the contraction, if one is."""
+        keep, gone = (b, a) if b.kind == CONTRACTION else (a, b)
+        head = keep.nodes[:1] if keep.kind == CONTRACTION else []
+        rest = [n for n in (*a.nodes, *b.nodes) if n not in head]
+        rest.sort(key=lambda n: n.number)
+        keep.nodes = [*head, *rest]
+        keep.reduced = a.reduced if a.reduced is not None else b.reduced
+        keep.before = (a.before | b.before) - {a, b}
+        keep.first, keep.last = min(a.first, b.first), max(a.last, b.last)
+        for node in gone.nodes:
+            self.unit_of[node] = keep
+        gone.nodes = []
+        for unit in self.units:
+            if gone in unit.before:
+                unit.before.discard(gone)
+                unit.before.add(keep)
+        return keep
+
+    # --- what needs memory -----------------------------------------------------------------------
+
+    def _find_stored(self) -> None:
+        """The Nodes whose values are written to memory."""
+        stored = {self.view(n).storage for n in self.stored if not self.is_inlined(n)}
+        for unit in self.units:
+            members = set(unit.nodes)
+            for node in unit.nodes:
+                for source in node.inputs:
+                    if self.is_inlined(source):
+                        continue
+                    base = self.view(source).storage
+                    if base not in members or not self._in_register(source, unit):
+                        stored.add(base)
+        self.stored = stored

@@ -1,0 +1,165 @@
+"""Native: the host's processor, and LLVM's code generator behind two functions.
+
+`object_code` turns IR into the bytes of an object file, `load` puts such bytes into this process
+and gives the addresses of its functions.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gradatim.engines.llvm.emit import Features
+from gradatim.graph.errors import ArgumentError
+
+# Processor features to keep for each name that GRADATIM_CPU_FEATURES may have: with it a wide
+# machine computes as a narrow one would, which is how the narrow ones are tested.
+_LEVELS = ("sse2", "avx2", "avx512")
+
+
+@functools.cache
+def binding() -> Any:
+    """llvmlite's binding, with the native target ready."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm
+
+
+@functools.cache
+def level() -> str:
+    """The instruction set used: avx512, avx2, sse2, or neon on AArch64."""
+    llvm = binding()
+    found = llvm.get_host_cpu_features()
+    asked = os.environ.get("GRADATIM_CPU_FEATURES", "")
+    if asked and asked not in _LEVELS:
+        raise ArgumentError(
+            f"GRADATIM_CPU_FEATURES is {asked!r}: expected one of {', '.join(_LEVELS)}"
+        )
+    if llvm.get_process_triple().split("-")[0] in ("aarch64", "arm64"):
+        return "neon"
+    best = "sse2"
+    if found.get("avx2") and found.get("fma"):
+        best = "avx2"
+        if all(found.get(f) for f in ("avx512f", "avx512dq", "avx512bw", "avx512vl")):
+            best = "avx512"
+    if asked and _LEVELS.index(asked) < _LEVELS.index(best):
+        return asked
+    return best
+
+
+FEATURES: dict[str, Features] = {
+    "avx512": Features(64, 32, True, True),
+    "avx2": Features(32, 16, True, False),
+    "sse2": Features(16, 16, False, False),
+    "neon": Features(16, 32, True, False),
+}
+
+
+@functools.cache
+def features() -> Features:
+    """What the emitters may use on this processor."""
+    base = FEATURES[level()]
+    if level() == "avx512" and binding().get_host_cpu_features().get("avx512bf16"):
+        return Features(64, 32, True, True, True)
+    return base
+
+
+@functools.cache
+def target_description() -> tuple[str, str, str]:
+    """Triple, processor name and feature string for LLVM."""
+    llvm = binding()
+    triple = llvm.get_process_triple()
+    chosen = level()
+    if chosen == "sse2":
+        return triple, "x86-64", ""
+    if chosen == "avx2":
+        return triple, "haswell", ""
+    found = llvm.get_host_cpu_features()
+    # AMX has state of its own that the operating system must grant; nothing here uses it.
+    text = ",".join(
+        f"{'+' if on and not name.startswith('amx') else '-'}{name}" for name, on in found.items()
+    )
+    if chosen == "avx512":
+        text += ",-prefer-256-bit"
+    return triple, llvm.get_host_cpu_name(), text
+
+
+@functools.cache
+def target_machine(optimize: int = 2) -> Any:
+    llvm = binding()
+    triple, cpu, text = target_description()
+    target = llvm.Target.from_triple(triple)
+    return target.create_target_machine(
+        cpu=cpu, features=text, opt=optimize, reloc="pic", codemodel="small", jit=False
+    )
+
+
+def object_code(ir: str, optimize: int = 2) -> bytes:
+    """Compile a module's text to an object file in memory."""
+    llvm = binding()
+    machine = target_machine(optimize)
+    module = llvm.parse_assembly(ir)
+    module.triple = target_description()[0]
+    module.data_layout = str(machine.target_data)
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+def assembly(ir: str, optimize: int = 2) -> str:
+    """The module as assembly, to be read."""
+    llvm = binding()
+    machine = target_machine(optimize)
+    module = llvm.parse_assembly(ir)
+    module.triple = target_description()[0]
+    module.data_layout = str(machine.target_data)
+    text: str = machine.emit_assembly(module)
+    return text
+
+
+class Library:
+    """Object code in this process. It stays as long as this object lives."""
+
+    def __init__(self, tracker: Any, addresses: dict[str, int]):
+        self._tracker = tracker
+        self.addresses = addresses
+
+    def __getitem__(self, name: str) -> int:
+        return self.addresses[name]
+
+
+@functools.cache
+def _jit() -> Any:
+    llvm = binding()
+    # (LLJIT wants a machine of its own; it only links here, the code is made already.)
+    triple, cpu, text = target_description()
+    machine = llvm.Target.from_triple(triple).create_target_machine(
+        cpu=cpu, features=text, opt=2, reloc="pic", codemodel="small", jit=True
+    )
+    return llvm.create_lljit_compiler(machine, use_jit_link=False, suppress_errors=False)
+
+
+_loaded = 0
+
+
+def load(code: bytes, exports: Iterable[str], imports: Mapping[str, int] | None = None) -> Library:
+    """Put object code into this process.
+
+    Args:
+        exports: names of the functions whose addresses are wanted.
+        imports: addresses of the functions it calls that are defined elsewhere.
+    """
+    global _loaded
+    _loaded += 1
+    llvm = binding()
+    builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+    for name, address in (imports or {}).items():
+        builder.import_symbol(name, address)
+    names = list(exports)
+    for name in names:
+        builder.export_symbol(name)
+    tracker = builder.link(_jit(), f"gradatim{_loaded}")
+    return Library(tracker, {name: tracker[name] for name in names})

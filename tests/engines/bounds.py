@@ -29,8 +29,9 @@ from typing import Any
 import numpy as np
 
 from gradatim.graph.node import Node
-from tests.engines.exact import Reject
+from tests.engines.exact import Reject, multiplies_padding
 from tests.engines.meaning import is_float, run, run_wide, wide
+from tests.engines.unroll import stacked, unroll
 
 FLOAT64 = 2.0**-53
 UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": FLOAT64}
@@ -238,6 +239,8 @@ DATA = {
     "gather": (0,),
     "scatter_add": (0, 2),
     "scatter_set": (0, 2),
+    "window_gather": (0,),
+    "window_scatter": (0,),
 }
 
 
@@ -272,6 +275,14 @@ def _terms(node: Node) -> int:
         return math.prod(x.shape[k] for k in node.params[0])
     if name == "scatter_add":
         return node.inputs[1].size + 1
+    if name in ("convolve", "convolve_input"):
+        return math.prod(node.inputs[1].shape) // max(node.shape[1], 1) or 1
+    if name == "convolve_kernel":
+        return x.shape[0] * math.prod(node.inputs[1].shape[2:])
+    if name in ("window_sum", "window_spread"):
+        return math.prod(node.params[0])
+    if name == "window_scatter":
+        return math.prod(x.shape[x.ndim - len(node.params[0]) :])
     return 0
 
 
@@ -285,7 +296,7 @@ def sum_of_products(node: Node, inputs: Sequence[Bounded]) -> Bounded:
         if unknown and node.primitive.kind == "binary":
             return _integers(node, inputs, value)
         return Bounded(value, np.full(node.shape, np.inf if unknown else 0.0))
-    if _undetermined(node, inputs):
+    if _undetermined(node, inputs) or multiplies_padding(node, values):
         return Bounded(value, np.full(node.shape, np.inf))
     name = node.primitive.name
     positive = np.add if name == "sub" else lambda *arrays: run_wide(node, *arrays)
@@ -329,7 +340,7 @@ def _reached(node: Node, unknown: Sequence[Any], data: Sequence[int]) -> Any:
     return run_wide(node, *unknown)
 
 
-MULTIPLIES = ("contract",)
+MULTIPLIES = ("contract", "convolve", "convolve_input", "convolve_kernel")
 
 
 def extreme(node: Node, inputs: Sequence[Bounded]) -> Bounded:
@@ -344,6 +355,13 @@ def places(node: Node, inputs: Sequence[Bounded]) -> Bounded:
     (x,) = inputs
     moved = np.max(x.error, axis=node.params[0], initial=0.0)
     return Bounded(run_wide(node, x.array), np.where(moved > 0, np.inf, 0.0))
+
+
+def window_places(node: Node, inputs: Sequence[Bounded]) -> Bounded:
+    """window_argmax: known where nothing can move."""
+    (x,) = inputs
+    error = np.inf if np.any(x.error) else 0.0
+    return Bounded(run_wide(node, x.array), np.full(node.shape, error))
 
 
 def sorting(node: Node, inputs: Sequence[Bounded]) -> Bounded:
@@ -369,6 +387,21 @@ def bits(node: Node, inputs: Sequence[Bounded]) -> Bounded:
     return _integers(node, inputs, run(node, x.array))
 
 
+def looping(node: Node, inputs: Sequence[Bounded]) -> Bounded:
+    """A scan, step by step."""
+
+    def part(x: Bounded, place: int) -> Bounded:
+        return Bounded(np.asarray(x.array[place]), np.asarray(x.error[place]))
+
+    carries, *results = unroll(node, inputs, evaluate, leaf, part)
+    arrays, errors = [x.array for x in carries], [x.error for x in carries]
+    for k, steps in enumerate(results, len(carries)):
+        dtype = np.float64 if node.dtype[k].is_floating_point else node.dtype[k].numpy
+        arrays.append(stacked([x.array for x in steps], node.shape[k], dtype))
+        errors.append(stacked([x.error for x in steps], node.shape[k], np.float64))
+    return Bounded(tuple(arrays), tuple(errors))
+
+
 _RULES: dict[Rule, str] = {
     fresh: "constant iota",
     comparison: "eq ne lt le gt ge",
@@ -376,11 +409,14 @@ _RULES: dict[Rule, str] = {
     cast: "cast",
     bits: "bitcast",
     movement: "reshape permute expand pad slice dynamic_slice update_slice flip concatenate gather"
-    " scatter_set",
-    sum_of_products: "add sub mul sum prod cumsum cumprod contract scatter_add",
+    " scatter_set window_gather",
+    sum_of_products: "add sub mul sum prod cumsum cumprod contract scatter_add convolve"
+    " convolve_input convolve_kernel window_sum window_spread window_scatter",
     extreme: "max min",
     places: "argmax argmin",
+    window_places: "window_argmax",
     sorting: "sort",
+    looping: "scan",
     elementwise: "neg abs sign floor ceil trunc round sqrt rsqrt exp exp2 expm1 log log2 log10"
     " log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh sigmoid relu erf erfc"
     " erfinv lgamma digamma not div floor_divide remainder fmod pow maximum minimum atan2 copysign"

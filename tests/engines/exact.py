@@ -28,6 +28,7 @@ import numpy as np
 
 from gradatim.graph.node import Node
 from tests.engines.meaning import is_float, run, run_wide, wide
+from tests.engines.unroll import stacked, unroll
 
 GRID = 6  # exact values are multiples of 2**-GRID ...
 CAP = 2.0**16  # ... and at most this large, so that products are exact in float64
@@ -121,6 +122,14 @@ def arithmetic(node: Node, inputs: Sequence[Exact]) -> Exact:
     return Exact(result, loose=any(x.loose for x in inputs))
 
 
+def multiplies_padding(node: Node, arrays: Sequence[Any]) -> bool:
+    """Whether a NaN or an infinity meets the zeros around a convolution's input: some engines
+    multiply them, and some leave them out."""
+    if node.primitive.name not in ("convolve", "convolve_kernel"):
+        return False
+    return not bool(np.all(np.isfinite(wide(arrays[1]))))
+
+
 def accumulating(node: Node, inputs: Sequence[Exact]) -> Exact:
     """Sums of products: every partial sum, in any order, is exact if the sum of the absolute
     values is."""
@@ -130,6 +139,8 @@ def accumulating(node: Node, inputs: Sequence[Exact]) -> Exact:
         return Exact(result)
     if any(x.rounded for x in inputs):
         raise Reject("sums rounded values")
+    if multiplies_padding(node, arrays):
+        raise Reject("an infinity times what is outside")
     floats = [x for x in arrays if is_float(x)]
     grid = sum(map(grid_of, floats))
     sizes = [np.abs(finite_parts(x)) if is_float(x) else x for x in arrays]
@@ -249,13 +260,29 @@ def casting(node: Node, inputs: Sequence[Exact]) -> Exact:
     return found
 
 
+def looping(node: Node, inputs: Sequence[Exact]) -> Exact:
+    """A scan, step by step."""
+
+    def part(x: Exact, place: int) -> Exact:
+        return Exact(np.asarray(x.array[place]), x.rounded, x.loose)
+
+    carries, *results = unroll(node, inputs, evaluate, leaf, part)
+    count = len(carries)
+    arrays = [x.array for x in carries]
+    for k, steps in enumerate(results, count):
+        arrays.append(stacked([x.array for x in steps], node.shape[k], node.dtype[k].numpy))
+    made = [*carries, *(x for steps in results for x in steps)]
+    return Exact(tuple(arrays), any(x.rounded for x in made), any(x.loose for x in made))
+
+
 _RULES: dict[Rule, str] = {
     passing: "neg abs floor ceil trunc round select reshape permute expand pad slice dynamic_slice"
-    " update_slice flip concatenate gather scatter_set iota constant",
+    " update_slice flip concatenate gather scatter_set window_gather iota constant",
     choosing: "sign relu maximum minimum max min sort",
-    discrete: "eq ne lt le gt ge argmax argmin not and or xor shl shr",
+    discrete: "eq ne lt le gt ge argmax argmin window_argmax not and or xor shl shr",
     arithmetic: "add sub mul",
-    accumulating: "sum cumsum contract scatter_add",
+    accumulating: "sum cumsum contract scatter_add convolve convolve_input convolve_kernel"
+    " window_sum window_spread window_scatter",
     multiplying: "prod cumprod",
     rounding_once: "sqrt div",
     reciprocal_root: "rsqrt",
@@ -265,6 +292,7 @@ _RULES: dict[Rule, str] = {
     next_number: "nextafter",
     bits: "bitcast",
     casting: "cast",
+    looping: "scan",
     smooth_only: "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh"
     " asinh acosh atanh sigmoid erf erfc erfinv lgamma digamma atan2",
 }

@@ -93,9 +93,7 @@ def _crash(job: dict[str, Any], seed: int, what: str, features: str | None) -> F
     _close(worker)
     if found:
         return Fault(seed, f"{what}; {found[0]['message']}", found[0]["program"])
-    from tests.engines.worker import describe, program_of
-
-    return Fault(seed, f"{what}, but not when tried alone", describe(program_of(seed)))
+    return Fault(seed, f"{what}, but not when tried alone", "")
 
 
 def _close(worker: subprocess.Popen[str]) -> int:

@@ -285,7 +285,7 @@ def _(d: Draw) -> Node:
     for n in x.shape:
         a = d.rng.choice((0, 0, 1, 2, -1, 5))
         b = d.rng.choice((0, 0, 1, 3, -1, -2))
-        if n + a + b < 0 or -a > n or -b > n:
+        if n + a + b < 0:
             a = b = 0
         low.append(a)
         high.append(b)

@@ -47,7 +47,7 @@ def pick_of_custom_gradient(node: Node) -> Node | None:
 
 
 def _is_number(node: Node, number: float) -> bool:
-    return node.primitive is p.CONSTANT and bool(node.params[0] == number) and p.is_special(node)
+    return node.primitive is p.CONSTANT and bool(node.params[0] == number)
 
 
 @rule("scan")

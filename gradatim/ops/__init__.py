@@ -16,7 +16,7 @@ _MODULES = (
     "products", "einsum", "indexing", "gathering", "scattering", "counting", "diagonals",
     "searching", "sorting", "quantiles", "activations", "losses", "classification",
     "convolution", "pooling", "adaptive_pooling", "unfolding", "normalization", "draws",
-    "draws_in_place", "loops", "inplace",
+    "draws_in_place", "loops", "recurrent", "inplace",
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {}

@@ -149,6 +149,12 @@ class Features:
     has_masks: bool = True
     has_bf16_dot: bool = False
 
+    @property
+    def has_rounding(self) -> bool:
+        """Whether floats are rounded to whole ones by an instruction (SSE4.1; NEON has it): so
+        with every processor above that has fused multiply-add."""
+        return self.has_fma
+
     def lanes(self, type: Type) -> int:
         """How many elements of a scalar type a register holds."""
         return self.vector_bytes // SIZES[type]

@@ -14,7 +14,6 @@ import numpy as np
 from gradatim.engines import Failure, reference
 from gradatim.engines.llvm import native, threads
 from gradatim.engines.llvm.driver import REPORT, emit_schedule
-from gradatim.engines.llvm.elementwise import LOWERINGS
 from gradatim.engines.llvm.emit import Module
 from gradatim.engines.llvm.kernels import INPUT, OUTPUT, View
 from gradatim.engines.llvm.schedule import Host, Rows, Schedule, schedule
@@ -66,7 +65,7 @@ class LLVMExecutable:
     """A compiled Program."""
 
     def __init__(self, program: Program):
-        made: Schedule = schedule(program, LOWERINGS)
+        made: Schedule = schedule(program)
         module = Module(native.features())
         plan = emit_schedule(made, module)
         self.schedule = made

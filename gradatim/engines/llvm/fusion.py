@@ -12,6 +12,7 @@ Constants and iotas are written into the loops that read them.
 from __future__ import annotations
 
 from gradatim.engines.llvm.kernels import View, contiguous
+from gradatim.engines.llvm.loops import can_lower
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node
 from gradatim.graph.program import Program
@@ -71,9 +72,8 @@ class Fusion:
         inlined: constants and iotas.
     """
 
-    def __init__(self, program: Program, can_lower: dict[str, object] | None = None):
+    def __init__(self, program: Program):
         self.program = program
-        self.can_lower = can_lower
         self.unit_of: dict[Node, Unit] = {}
         self.views: dict[Node, View] = {}
         self.units: list[Unit] = []
@@ -137,8 +137,7 @@ class Fusion:
     def _kind(self, node: Node) -> str:
         name, kind = node.primitive.name, node.primitive.kind
         if kind in _ELEMENTWISE:
-            lowered = self.can_lower is None or name in self.can_lower
-            return LOOP if lowered else HOST
+            return LOOP if can_lower(node) else HOST
         if name in VIEWS or kind == "reduce":
             return LOOP
         if kind in ("contract", "convolve"):
@@ -165,8 +164,7 @@ class Fusion:
         return view.flip(params[0])
 
     def _producer(self, node: Node) -> Unit | None:
-        while node.primitive.name == "pick":
-            node = node.inputs[0]
+        """The unit whose memory a Node is read from."""
         base = self.view(node).storage
         while base.primitive.name == "pick":
             base = base.inputs[0]

@@ -16,12 +16,13 @@ whichever thread does what.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gradatim.engines.llvm import elementwise
+from gradatim.engines.llvm import elementwise, native
 from gradatim.engines.llvm.emit import (
     Function,
     Module,
@@ -36,6 +37,7 @@ from gradatim.engines.llvm.emit import (
 from gradatim.engines.llvm.kernels import Access, LoopNest
 from gradatim.graph import dtypes
 from gradatim.graph.dtypes import DType
+from gradatim.graph.node import Node
 
 BLOCK = 8192  # elements of a long vector axis that one piece takes
 PIECE = 16384  # points that one piece should have at least
@@ -122,6 +124,21 @@ def emit_operations(
         assert made is not None, f"{operation.name} has no lowering"
         results.append(made)
     return results
+
+
+def can_lower(node: Node) -> bool:
+    """Whether an elementwise Node has vector code for its dtypes."""
+    reads = node.inputs[1 if node.primitive.kind == "select" else 0].dtype
+    return _can_lower(node.primitive.name, reads, node.dtype, len(node.inputs))
+
+
+@functools.cache
+def _can_lower(name: str, reads: DType, gives: DType, count: int) -> bool:
+    types = [REGISTER_TYPES[reads]] * count
+    if name == "select":
+        types[0] = "i1"
+    f = Module(native.features()).function("trial", types, "i32")
+    return elementwise.lower(f, name, (), reads, gives, f.params) is not None
 
 
 # --- preparing a nest ----------------------------------------------------------------------------
@@ -743,7 +760,7 @@ class _Emitter:
 
     def _combine(self, f: Function, r: Any, total: Value, value: Value) -> Value:
         value = _as_accumulator(f, value, r.dtype)
-        return elementwise.combine(f, r.how, r.dtype, total, value)
+        return elementwise.combine(r.how)(f, r.dtype, total, value)
 
     def _store_result(
         self, f: Function, r: Any, pointers: list[Value], k: int, total: Value, i: Value | None,

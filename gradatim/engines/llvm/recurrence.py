@@ -97,7 +97,7 @@ def schedule_scan(scheduler: Any, unit: Any) -> None:
     for view in constants:
         strides.append(tuple(t * view.storage.dtype.itemsize for t in view.strides))
     program = Program(body.inputs, outs, tuple(strides), ("body",))
-    steps = schedule(program, scheduler.fusion.can_lower)
+    steps = schedule(program)
     if any(isinstance(x.code, Host) or x.node is not None for x in steps.launches):
         scheduler._host(unit)
         return

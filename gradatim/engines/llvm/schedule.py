@@ -119,15 +119,15 @@ class Schedule:
         return "\n".join(lines)
 
 
-def schedule(program: Program, can_lower: dict[str, object] | None = None) -> Schedule:
+def schedule(program: Program) -> Schedule:
     """Turn a (simplified) Program into launches."""
-    return _Scheduler(program, can_lower).run()
+    return _Scheduler(program).run()
 
 
 class _Scheduler:
-    def __init__(self, program: Program, can_lower: dict[str, object] | None):
+    def __init__(self, program: Program):
         self.program = program
-        self.fusion = Fusion(program, can_lower)
+        self.fusion = Fusion(program)
         self.storage: dict[Any, Storage] = {}
         self.launches: list[Launch] = []
         for position, node in enumerate(program.inputs):

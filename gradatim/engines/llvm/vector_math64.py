@@ -1,0 +1,7 @@
+"""Vector math in float64."""
+
+from collections.abc import Callable
+
+from gradatim.engines.llvm.emit import Function, Value
+
+FUNCTIONS: dict[str, Callable[..., Value]] = {}

@@ -10,6 +10,7 @@ the run goes on behind it. Each failure is printed with the seed that replays it
 from __future__ import annotations
 
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradatim.engines import ENGINES
+from tests.engines.worker import SHRUNK, kind_of
 
 ROOT = pathlib.Path(__file__).parents[2]
 TIMEOUT = 120.0  # seconds for one program
@@ -153,31 +155,37 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first program")
     parser.add_argument("--guard", action="store_true", help="guarded memory")
     parser.add_argument("--features", help="GRADATIM_CPU_FEATURES: avx512, avx2 or sse2")
-    parser.add_argument("--most", type=int, default=20, help="stop after so many failures")
+    parser.add_argument("--most", type=int, default=100, help="stop after so many failures")
     given = parser.parse_args(arguments)
     if given.engine not in ENGINES and not given.engine.startswith("broken:"):
         print(f"no engine is named {given.engine!r}: there are {', '.join(ENGINES)}",
               file=sys.stderr)  # fmt: skip
         return 2
     begin = shown = time.monotonic()
-    count, faults = 0, 0
+    count = 0
+    faults: collections.Counter[str] = collections.Counter()
     for event in run(given.engine, given.seed, given.programs, guard=given.guard,
                      features=given.features):  # fmt: skip
         if isinstance(event, Fault):
-            faults += 1
-            print(f"\nseed {event.seed}: {event.message}\n{event.program}", flush=True)
-            if faults >= given.most:
-                print(f"stopped after {faults} failures")
+            kind = kind_of(event.message)
+            faults[kind] += 1
+            if faults[kind] <= SHRUNK:
+                print(f"\nseed {event.seed}: {event.message}\n{event.program}", flush=True)
+            if faults.total() >= given.most:
+                print(f"stopped after {faults.total()} failures")
                 break
         else:
             count += 1
         now = time.monotonic()
         if now - shown > 5:
             shown = now
-            print(f"{count} programs, {faults} failures, {count / (now - begin):.1f} a second",
-                  flush=True)  # fmt: skip
+            print(f"{count} programs, {faults.total()} failures, {count / (now - begin):.1f} a "
+                  f"second", flush=True)  # fmt: skip
     seconds = time.monotonic() - begin
-    print(f"{given.engine}: {count} programs, {faults} failures, {count / seconds:.1f} a second")
+    for kind, times in faults.most_common():
+        print(f"{times:6} x {kind}")
+    print(f"{given.engine}: {count} programs, {faults.total()} failures, "
+          f"{count / seconds:.1f} a second")  # fmt: skip
     return 1 if faults else 0
 
 

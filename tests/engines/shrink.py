@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gradatim.engines import get_engine
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node, topological
 from gradatim.graph.program import trace
@@ -40,7 +41,12 @@ def rebuilt(outputs: Sequence[Node], cut: dict[Node, Any]) -> list[Node]:
 
 
 def _case(outputs: list[Node], like: Case, replaces: Any) -> Case:
-    return case_of(_draw(like), outputs, like.failure, replaces)
+    case = case_of(_draw(like), outputs, like.failure, replaces)
+    if like.failure is not None:  # what made it fail may be gone
+        run = get_engine("reference").compile(case.program, "cpu")
+        if run([np.array(x) for x in case.inputs], [None] * len(outputs))[0] is None:
+            raise Reject("does not fail any more")
+    return case
 
 
 def _draw(like: Case) -> Draw:

@@ -6,9 +6,11 @@ parent knows what it died of), what failed, and how many programs it has done.
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import random
+import re
 import signal
 import sys
 import traceback
@@ -80,22 +82,33 @@ def dies(case: Case, engine: Engine, place: Any = None) -> str | None:
     return "wrong result" if os.WEXITSTATUS(status) else None
 
 
-def look_into(seed: int, engine: Engine, places: list[Any], judge: Judge) -> bool:
+def kind_of(message: str) -> str:
+    """The message without its numbers: alike for failures that have one cause, mostly."""
+    line = message.strip().splitlines()[-1].partition(", first at")[0]
+    return re.sub(r"[-+\d.]+(e[-+]?\d+)?|\[.*?\]", "#", line)
+
+
+_known: collections.Counter[str] = collections.Counter()
+SHRUNK = 2  # failures of one kind that are shrunk
+
+
+def look_into(seed: int, engine: Engine, places: list[Any], judge: Judge) -> None:
     """Check one program; of one that fails, say what the smallest part of it is that does."""
     try:
         case = program_of(seed)
     except Exception:  # the reference engine cannot do what a builder allows
         _say(failed=seed, message=traceback.format_exc(), program="(not drawn to its end)")
-        return True
+        return
     for side, place in zip(SIDES, places):
         wrong = judge(case, engine, place)
         if wrong is not None:
-            small = shrink(case, lambda c: judge(c, engine, place) is not None)  # noqa: B023
-            message = judge(small, engine, place) or wrong
             where = f" (memory flush {side})" if place is not None else ""
-            _say(failed=seed, message=message + where, program=describe(small))
-            return True
-    return False
+            _known[kind_of(wrong)] += 1
+            if _known[kind_of(wrong)] <= SHRUNK:
+                case = shrink(case, lambda c: judge(c, engine, place) is not None)  # noqa: B023
+                wrong = judge(case, engine, place) or wrong
+            _say(failed=seed, message=wrong + where, program=describe(case))
+            return
 
 
 def main() -> None:

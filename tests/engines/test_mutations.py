@@ -41,7 +41,7 @@ def test_a_wrong_sign_is_found(primitive):
     assert tries_until_found(BrokenEngine(f"broken:negated-{primitive}"), primitive) <= 12
 
 
-@pytest.mark.parametrize("primitive", ["contract", "permute", "expand", "reshape", "slice"])
+@pytest.mark.parametrize("primitive", ["contract", "permute", "expand", "reshape"])
 def test_swapped_axes_are_found(primitive):
     """Axes of one extent, so that no shape gives them away."""
     assert tries_until_found(BrokenEngine(f"broken:swapped-{primitive}"), primitive) <= 60
@@ -79,16 +79,16 @@ def test_without_guarded_memory_a_stray_read_goes_unseen():
 
 
 def test_a_failure_says_where_and_is_shrunk_to_one_operation(capsys):
-    assert fuzz.main(["--engine", "broken:negated-tanh", "--programs", "200", "--most", "1"]) == 1
+    assert fuzz.main(["--engine", "broken:negated-erfc", "--programs", "600", "--most", "1"]) == 1
     printed = capsys.readouterr().out
     assert "elements are wrong, first at" in printed
     program = printed[printed.index("program ") : printed.index("  return")]
     assert [line.split("= ")[1].split("(")[0] for line in program.splitlines()[1:]] == [
         "input",
-        "tanh",
+        "erfc",
     ]
     seed = int(printed.split("seed ")[1].split(":")[0])
-    assert fuzz.main(["--engine", "broken:negated-tanh", "--programs", "1", "--seed", str(seed)])
+    assert fuzz.main(["--engine", "broken:negated-erfc", "--programs", "1", "--seed", str(seed)])
 
 
 def test_an_unknown_engine_is_one_line(capsys):

@@ -109,7 +109,7 @@ class _Writer:
             elif isinstance(code, Recurrence):
                 found = emit_scan(self.module, name, code)
             elif isinstance(code, Rows):
-                found = _plain(emit_rows(self.module, name, code), 4)
+                found = _plain(emit_rows(self.module, name, code), 3)
             else:
                 assert isinstance(code, Contraction)
                 found = _contraction(self.module, name, code)

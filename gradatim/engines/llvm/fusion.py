@@ -197,10 +197,7 @@ class Fusion:
                 continue
             if unit.domain != node.shape:
                 continue
-            if any(
-                self._producer(source) is unit and not self._in_register(source, unit)
-                for source in node.inputs
-            ):
+            if not (self._reads_points(own, unit) and self._reads_points(unit, own)):
                 continue
             if own.kind == CONTRACTION and unit.reduced is not None:
                 continue
@@ -214,6 +211,14 @@ class Fusion:
                 continue
             if not self._between(unit, own):
                 own = self._merge(unit, own)
+
+    def _reads_points(self, reader: Unit, unit: Unit) -> bool:
+        """Whether all that one unit reads of another is at hand point for point."""
+        return unit not in reader.before or all(
+            self._producer(source) is not unit or self._in_register(source, unit)
+            for node in reader.nodes
+            for source in node.inputs
+        )
 
     def _may_follow(self, unit: Unit) -> bool:
         """Whether a unit's operations can stand behind a contraction, on its tile."""

@@ -324,8 +324,8 @@ class _Emitter:
 
     def run(self) -> list[Pieces]:
         nest = self.nest
-        if nest.reduced and not nest.points:
-            return [self._identities()]
+        if nest.reductions and not nest.points:
+            return self._identities()
         if not nest.points:
             return []
         self._block()
@@ -376,7 +376,7 @@ class _Emitter:
                 moved[k] = f.at(moved[k], f.mul(start, stride), MEMORY_TYPES[access.dtype])
         return moved
 
-    def _identities(self) -> Pieces:
+    def _identities(self) -> list[Pieces]:
         """A reduction of nothing: every result is the identity."""
         nest = self.nest
         kept = [k for k in range(len(nest.extents)) if k not in nest.reduced]
@@ -385,7 +385,7 @@ class _Emitter:
             for r in nest.reductions
         )
         blank = LoopNest(tuple(nest.extents[k] for k in kept), (), (), (), writes, ())
-        return _Shifted(self.module, self.name, merged(blank), len(nest.reads)).run()[0]
+        return _Shifted(self.module, self.name, merged(blank), len(nest.reads) + len(nest.writes)).run()
 
     # --- one unit --------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ A kernel is a native function `i32 fn(ptr args, i64 begin, i64 end, ptr scratch)
 
 The caller and the workers take `grain` pieces at a time until none are left; the statuses that `fn`
 returned come back combined by bitwise or. It can be called from any thread, with or without the
-GIL, many times within one native program, and from inside a piece. The workers are only ever
+GIL (with it, `fn` must not want it), many times within one native program, and from inside a
+piece. The workers are only ever
 *help*: a caller that finds the pool busy, or empty, or too slow to wake, does every piece itself.
 So threads may come and go at any time (`set_num_threads`, fork, exit of the interpreter) and the
 worst that happens is that a call runs on one.
@@ -52,17 +53,24 @@ FIELDS = {
     "arguments": 520,
     "pieces": 528,
     "grain": 536,
-    "next": 640,  # caller and workers, per chunk: the first piece that nobody has taken
-    "status": 768,  # workers, on failure
-    "sleepers": 896,  # workers that sleep, or are about to
-    "mutex": 1024,  # the operating system's: at most 64 bytes everywhere
-    "condition": 1152,
-    "blocks": 1280,  # pointers to scratch memory that nobody uses
+    "chunks": 544,
+    "regions": 552,
+    "tag": 560,
+    "status": 640,  # workers, on failure
+    "sleepers": 768,  # workers that sleep, or are about to
+    "mutex": 896,  # the operating system's: at most 64 bytes everywhere
+    "condition": 1024,
+    "blocks": 1152,  # pointers to scratch memory that nobody uses
+    "next": 1280,  # for each region, mostly the thread whose region it is: see run_chunks
 }
+LINE = 128
 SLOTS = 16
-POOL_BYTES = FIELDS["blocks"] + 8 * SLOTS
+REGIONS = 16
+POOL_BYTES = FIELDS["next"] + LINE * REGIONS
 CONSTANTS = {
+    "LINE": LINE,
     "SLOTS": SLOTS,
+    "REGIONS": REGIONS,
     "POOL_BYTES": POOL_BYTES,
     "OUT_OF_MEMORY": OUT_OF_MEMORY,
     # The gate: how many workers are inside (16 bits), whether more may enter, and the job's number.
@@ -70,6 +78,10 @@ CONSTANTS = {
     "OPEN": 0x10000,
     "SHUT": ~0x10000,
     "JOB": 17,
+    # A region's counter: the chunk (24 bits), and the job's number.
+    "CHUNK": 0xFFFFFF,
+    "TAG": ~0xFFFFFF,
+    "TAG_SHIFT": 24,
 }
 
 # --- the operating system ------------------------------------------------------------------------
@@ -277,31 +289,69 @@ PROCESSORS = {"x86_64": X86_64, "aarch64": AARCH64, "arm64": AARCH64}
 # worker that has been descheduled.
 
 POOL = """
-define internal i64 @run_chunks(ptr %pool, ptr %scratch) {
+; Take chunks and do them until none are left. The chunks are cut in as many regions as there are
+; threads. Each thread begins with its own, then helps in the others: so in the next job, which
+; often reads what this one wrote, it finds most of that in its own cache, and the counters too.
+; A counter that bears another job's number stands for one at the region's start.
+define internal i64 @run_chunks(ptr %pool, ptr %scratch, i64 %self) {
 entry:
   %function.at = getelementptr i8, ptr %pool, i64 $function
   %arguments.at = getelementptr i8, ptr %pool, i64 $arguments
   %pieces.at = getelementptr i8, ptr %pool, i64 $pieces
   %grain.at = getelementptr i8, ptr %pool, i64 $grain
-  %next.at = getelementptr i8, ptr %pool, i64 $next
+  %chunks.at = getelementptr i8, ptr %pool, i64 $chunks
+  %regions.at = getelementptr i8, ptr %pool, i64 $regions
+  %tag.at = getelementptr i8, ptr %pool, i64 $tag
+  %counters = getelementptr i8, ptr %pool, i64 $next
   %function = load ptr, ptr %function.at
   %arguments = load ptr, ptr %arguments.at
   %pieces = load i64, ptr %pieces.at
   %grain = load i64, ptr %grain.at
+  %chunks = load i64, ptr %chunks.at
+  %regions = load i64, ptr %regions.at
+  %tag = load i64, ptr %tag.at
+  br label %enter
+enter:
+  %turn = phi i64 [ 0, %entry ], [ %turn.next, %exhausted ]
+  %status.before = phi i32 [ 0, %entry ], [ %status, %exhausted ]
+  %shifted = add i64 %self, %turn
+  %region = urem i64 %shifted, %regions
+  %region.next = add i64 %region, 1
+  %start.scaled = mul i64 %region, %chunks
+  %stop.scaled = mul i64 %region.next, %chunks
+  %start = udiv i64 %start.scaled, %regions
+  %stop = udiv i64 %stop.scaled, %regions
+  %offset = mul i64 %region, $LINE
+  %counter = getelementptr i8, ptr %counters, i64 %offset
   br label %take
 take:
-  %status = phi i32 [ 0, %entry ], [ %combined, %run ]
-  %begin = atomicrmw add ptr %next.at, i64 %grain monotonic
-  %left = sub i64 %pieces, %begin
-  %some = icmp sgt i64 %left, 0
-  br i1 %some, label %run, label %done
+  %status = phi i32 [ %status.before, %enter ], [ %status, %claim ], [ %combined, %run ]
+  %value = load atomic i64, ptr %counter monotonic, align 8
+  %value.tag = and i64 %value, $TAG
+  %value.chunk = and i64 %value, $CHUNK
+  %current = icmp eq i64 %value.tag, %tag
+  %chunk = select i1 %current, i64 %value.chunk, i64 %start
+  %some = icmp ult i64 %chunk, %stop
+  br i1 %some, label %claim, label %exhausted
+claim:
+  %after = add i64 %chunk, 1
+  %claimed = or i64 %tag, %after
+  %pair = cmpxchg ptr %counter, i64 %value, i64 %claimed monotonic monotonic
+  %mine = extractvalue { i64, i1 } %pair, 1
+  br i1 %mine, label %run, label %take
 run:
+  %begin = mul i64 %chunk, %grain
+  %left = sub i64 %pieces, %begin
   %short = icmp slt i64 %left, %grain
   %count = select i1 %short, i64 %left, i64 %grain
   %end = add i64 %begin, %count
   %new = call i32 %function(ptr %arguments, i64 %begin, i64 %end, ptr %scratch)
   %combined = or i32 %status, %new
   br label %take
+exhausted:
+  %turn.next = add i64 %turn, 1
+  %more = icmp ult i64 %turn.next, %regions
+  br i1 %more, label %enter, label %done
 done:
   %wide = zext i32 %status to i64
   ret i64 %wide
@@ -401,8 +451,8 @@ done:
   ret ptr %pool
 }
 
-; Where a worker spends its life.
-define void @gradatim_work(ptr %pool, i64 %generation) {
+; Where a worker spends its life. `self` is 1 for the first worker: the caller is 0.
+define void @gradatim_work(ptr %pool, i64 %generation, i64 %self) {
 entry:
   %spins.at = getelementptr i8, ptr %pool, i64 $spins
   %generation.at = getelementptr i8, ptr %pool, i64 $generation
@@ -476,7 +526,7 @@ allocate:
 run:
   %block = load ptr, ptr %block.at
   %scratch = getelementptr i8, ptr %block, i64 128
-  %status = call i64 @run_chunks(ptr %pool, ptr %scratch)
+  %status = call i64 @run_chunks(ptr %pool, ptr %scratch, i64 %self)
   %fine = icmp eq i64 %status, 0
   br i1 %fine, label %out, label %report
 report:
@@ -619,11 +669,26 @@ alone:
   ret i32 %alone.status
 
 share:
+  ; A chunk's number has 24 bits: if there are more chunks, they are larger.
+  %last.piece = sub i64 %pieces, 1
+  %least = udiv i64 %last.piece, $CHUNK
+  %least.grain = add i64 %least, 1
+  %fine = icmp sge i64 %grain, %least.grain
+  %real.grain = select i1 %fine, i64 %grain, i64 %least.grain
+  %others = udiv i64 %last.piece, %real.grain
+  %chunks = add i64 %others, 1
+  %threads = add i64 %workers, 1
+  %few = icmp slt i64 %threads, %chunks
+  %useful = select i1 %few, i64 %threads, i64 %chunks
+  %many = icmp sgt i64 %useful, $REGIONS
+  %regions = select i1 %many, i64 $REGIONS, i64 %useful
   %function.at = getelementptr i8, ptr %pool, i64 $function
   %arguments.at = getelementptr i8, ptr %pool, i64 $arguments
   %pieces.at = getelementptr i8, ptr %pool, i64 $pieces
   %grain.at = getelementptr i8, ptr %pool, i64 $grain
-  %next.at = getelementptr i8, ptr %pool, i64 $next
+  %chunks.at = getelementptr i8, ptr %pool, i64 $chunks
+  %regions.at = getelementptr i8, ptr %pool, i64 $regions
+  %tag.at = getelementptr i8, ptr %pool, i64 $tag
   %status.at = getelementptr i8, ptr %pool, i64 $status
   %gate.at = getelementptr i8, ptr %pool, i64 $gate
   %sleepers.at = getelementptr i8, ptr %pool, i64 $sleepers
@@ -631,12 +696,15 @@ share:
   store ptr %function, ptr %function.at
   store ptr %arguments, ptr %arguments.at
   store i64 %pieces, ptr %pieces.at
-  store i64 %grain, ptr %grain.at
-  store atomic i64 0, ptr %next.at monotonic, align 8
+  store i64 %real.grain, ptr %grain.at
+  store i64 %chunks, ptr %chunks.at
+  store i64 %regions, ptr %regions.at
   store atomic i64 0, ptr %status.at monotonic, align 8
   %gate.shut = load atomic i64, ptr %gate.at monotonic, align 8
   %number.old = lshr i64 %gate.shut, $JOB
   %number = add i64 %number.old, 1
+  %tag = shl i64 %number, $TAG_SHIFT
+  store i64 %tag, ptr %tag.at
   %number.high = shl i64 %number, $JOB
   %gate.open = or i64 %number.high, $OPEN
   store atomic i64 %gate.open, ptr %gate.at seq_cst, align 8
@@ -644,12 +712,10 @@ share:
   %asleep = icmp sgt i64 %sleepers, 0
   br i1 %asleep, label %wake, label %work
 wake:
-  %last = sub i64 %pieces, 1
-  %others = sdiv i64 %last, %grain
   call void @rouse(ptr %pool, i64 %sleepers, i64 %others)
   br label %work
 work:
-  %own = call i64 @run_chunks(ptr %pool, ptr %scratch)
+  %own = call i64 @run_chunks(ptr %pool, ptr %scratch, i64 0)
   %gate.last = atomicrmw and ptr %gate.at, i64 $SHUT acq_rel
   %inside = and i64 %gate.last, $INSIDE
   %finished = icmp eq i64 %inside, 0
@@ -708,7 +774,7 @@ def pool_ir(triple: str) -> str:
 
 EXPORTS = {
     "gradatim_new_pool": ctypes.CFUNCTYPE(ctypes.c_void_p),
-    "gradatim_work": ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64),
+    "gradatim_work": ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64),
     "gradatim_dismiss": ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p),
     "gradatim_pause": ctypes.CFUNCTYPE(None, ctypes.c_int64),
 }
@@ -824,7 +890,7 @@ class Pool:
         address = native.new_pool()
         if not address:
             raise MemoryError("no memory for the pool of threads")
-        # Never freed (1.4 KB): whoever still holds the address may use it.
+        # Never freed (3 KB): whoever still holds the address may use it.
         self.address: int = address
         self.parallel_for_address = native.parallel_for_address
         self._native = native
@@ -864,7 +930,7 @@ class Pool:
         for number in range(1, threads):
             worker = threading.Thread(
                 target=_work,
-                args=(self._native, self.address, generation),
+                args=(self._native, self.address, generation, number),
                 name=f"gradatim-{number}",
                 daemon=True,
             )
@@ -875,7 +941,7 @@ class Pool:
             self._workers.append(worker)
         return threads
 
-    def close(self, timeout: float = 0.5) -> None:
+    def close(self, timeout: float = 0.3) -> None:
         """Send the workers away and wait for them, for at most `timeout` seconds. The pool can
         still be used: each caller runs alone."""
         self._native.dismiss(self.address)
@@ -888,13 +954,13 @@ class Pool:
 OWN_SIGNALS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGABRT", "SIGSYS"}
 
 
-def _work(native: _Native, address: int, generation: int) -> None:
+def _work(native: _Native, address: int, generation: int, number: int) -> None:
     """The life of a worker: in native code, where it can do nothing about a signal. Ctrl-C must
     reach a thread that it interrupts."""
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         others = {s for s in signal.valid_signals() if getattr(s, "name", "") not in OWN_SIGNALS}
         signal.pthread_sigmask(signal.SIG_BLOCK, others)
-    native.work(address, generation)
+    native.work(address, generation, number)
 
 
 _pause: float | None = None

@@ -6,6 +6,7 @@ EPOCHS ?= 20
 SEED   ?= 0
 ENGINE ?= llvm
 PROGRAMS ?= 20000
+JOBS   ?= 1
 
 .PHONY: train test lint types conformance fuzz clean
 
@@ -37,7 +38,7 @@ conformance: $(VENV)/.installed-peers $(VENV)/.installed-test
 # FEATURES=avx512, avx2 or sse2: code for a smaller processor.
 fuzz: $(VENV)/.installed-test
 	@$(BIN)/python -m tests.engines.fuzz --engine $(ENGINE) --programs $(PROGRAMS) --seed $(SEED) \
-		$(if $(GUARD),--guard) $(if $(FEATURES),--features $(FEATURES))
+		--jobs $(JOBS) $(if $(GUARD),--guard) $(if $(FEATURES),--features $(FEATURES))
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

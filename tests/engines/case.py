@@ -34,6 +34,8 @@ class Case:
         domain: the module (exact or bounds) that says whether a result is as expected.
         failure: instead of results, the error that the run must stop with.
         found: the live graph that the program was traced from.
+        smooth: whether it is bounded, not exact.
+        compiled: executables, by their engine's name.
     """
 
     program: Program
@@ -43,6 +45,7 @@ class Case:
     failure: type[Exception] | None = None
     found: Trace | None = field(default=None, repr=False)
     smooth: bool = False
+    compiled: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def buffers_of(found: Trace) -> list[Any]:

@@ -40,7 +40,9 @@ def check(case: Case, engine: Engine, place: Callable[..., Any] | None = None) -
         Mismatch: saying which output, where, and what it should have been.
     """
     program = case.program
-    executable = engine.compile(program, "cpu")
+    executable = case.compiled.get(engine.name)
+    if executable is None:
+        executable = case.compiled[engine.name] = engine.compile(program, "cpu")
     results: list[Any] = []
     for turn in range(3):
         given = turn == 2

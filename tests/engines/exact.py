@@ -123,9 +123,9 @@ def arithmetic(node: Node, inputs: Sequence[Exact]) -> Exact:
 
 
 def multiplies_padding(node: Node, arrays: Sequence[Any]) -> bool:
-    """Whether a NaN or an infinity meets the zeros around a convolution's input: some engines
-    multiply them, and some leave them out."""
-    if node.primitive.name not in ("convolve", "convolve_kernel"):
+    """Whether a NaN or an infinity meets the zeros around a convolution's input, or between the
+    elements of what a stride spreads: some engines multiply them, and some leave them out."""
+    if node.primitive.kind != "convolve":
         return False
     return not bool(np.all(np.isfinite(wide(arrays[1]))))
 

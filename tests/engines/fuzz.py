@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -148,6 +149,29 @@ def run(
         first = current + 1
 
 
+def run_jobs(engine: str, first: int, programs: int, jobs: int, **options: Any) -> Iterator[Any]:
+    """`run` in several worker processes, each with its own part of the programs."""
+    events: queue.Queue[Any] = queue.Queue()
+    edges = [first + programs * k // jobs for k in range(jobs + 1)]
+
+    def work(start: int, stop: int) -> None:
+        try:
+            for event in run(engine, start, stop - start, **options):
+                events.put(event)
+        finally:
+            events.put(None)
+
+    for start, stop in itertools.pairwise(edges):
+        threading.Thread(target=work, args=(start, stop), daemon=True).start()
+    left = jobs
+    while left:
+        event = events.get()
+        if event is None:
+            left -= 1
+        else:
+            yield event
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.engines.fuzz", description=__doc__)
     parser.add_argument("--engine", default="llvm")
@@ -155,6 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first program")
     parser.add_argument("--guard", action="store_true", help="guarded memory")
     parser.add_argument("--features", help="GRADATIM_CPU_FEATURES: avx512, avx2 or sse2")
+    parser.add_argument("--jobs", type=int, default=1, help="worker processes")
     parser.add_argument("--most", type=int, default=100, help="stop after so many failures")
     given = parser.parse_args(arguments)
     if given.engine not in ENGINES and not given.engine.startswith("broken:"):
@@ -164,8 +189,8 @@ def main(arguments: list[str] | None = None) -> int:
     begin = shown = time.monotonic()
     count = 0
     faults: collections.Counter[str] = collections.Counter()
-    for event in run(given.engine, given.seed, given.programs, guard=given.guard,
-                     features=given.features):  # fmt: skip
+    for event in run_jobs(given.engine, given.seed, given.programs, given.jobs, guard=given.guard,
+                          features=given.features):  # fmt: skip
         if isinstance(event, Fault):
             kind = kind_of(event.message)
             faults[kind] += 1

@@ -404,7 +404,6 @@ _COLORS = {
     "contract": _CONTRACTION,
     "convolve": _CONTRACTION,
     "window": _REDUCTION,
-    "contract": ("#eee6f8", "#8565b5"),
     "scan": ("#e0f2f1", "#3d8b84"),
 }
 _OTHER = ("#ffffff", "#87909b")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from gradatim.engines import Failure, reference
-from gradatim.engines.llvm import native, threads
+from gradatim.engines.llvm import cache, native, threads
 from gradatim.engines.llvm.driver import REPORT, emit_schedule
 from gradatim.engines.llvm.emit import Module
 from gradatim.engines.llvm.kernels import INPUT, OUTPUT, View
-from gradatim.engines.llvm.schedule import Host, Rows, Schedule, schedule
+from gradatim.engines.llvm.schedule import Rows, Schedule, schedule
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange
 from gradatim.graph.program import Program
 from gradatim.graph.rewrite import simplify
@@ -65,31 +64,27 @@ class LLVMExecutable:
     """A compiled Program."""
 
     def __init__(self, program: Program):
-        made: Schedule = schedule(program)
-        module = Module(native.features())
-        plan = emit_schedule(made, module)
+        made = schedule(program)
         self.schedule = made
-        self.plan = plan
-        self.arena_bytes = plan.arena
         self.outputs = [(shape, dtype.numpy) for shape, dtype in made.outputs]
-        self.count = len(program.inputs) + len(made.outputs)
-        names = [segment for segment in plan.segments if isinstance(segment, str)]
-        kind = ctypes.PYFUNCTYPE if plan.cost < HOLD_GIL else ctypes.CFUNCTYPE
+        plan, code = _compiled(program, made)
+        self.plan = plan
+        self.arena_bytes = plan["arena"]
+        # A short call holds the GIL: to take it back beside a busy Python thread costs more.
+        kind = ctypes.PYFUNCTYPE if plan["cost"] < HOLD_GIL else ctypes.CFUNCTYPE
         prototype = kind(ctypes.c_int, *[ctypes.c_void_p] * 4)
         self.library = None
+        names = [segment for segment in plan["segments"] if isinstance(segment, str)]
         if names:
-            ir = module.text()
-            _dump(program, made, ir)
-            code = native.object_code(ir)
             address = threads.pool().parallel_for_address
             self.library = native.load(code, names, {"gradatim_parallel_for": address})
         self.steps: list[Any] = [
             prototype(self.library[segment])  # type: ignore[index]
             if isinstance(segment, str)
             else made.launches[segment]
-            for segment in plan.segments
+            for segment in plan["segments"]
         ]
-        self.vector = ctypes.c_void_p * self.count
+        self.vector = ctypes.c_void_p * (len(program.inputs) + len(made.outputs))
         self.report = (ctypes.c_int64 * REPORT)()
 
     def __call__(
@@ -152,6 +147,8 @@ class LLVMExecutable:
 
 def _array(view: View, arrays: list[Array], inputs: int, arena: Arena) -> Array:
     storage = view.storage
+    if 0 in view.shape:
+        return np.empty(view.shape, storage.dtype.numpy)
     if storage.kind not in (INPUT, OUTPUT):
         return arena.array(view)
     base = arrays[storage.position + (inputs if storage.kind == OUTPUT else 0)]
@@ -172,6 +169,31 @@ class _Window:
             "strides": tuple(t * size for t in view.strides),
             "typestr": f"<u{size}",
         }
+
+
+compiled = 0  # Programs that LLVM compiled in this process
+
+
+def _compiled(program: Program, made: Schedule) -> tuple[dict[str, Any], bytes]:
+    """The plan and the object code of a schedule, from the cache or made now."""
+    global compiled
+    dump = os.environ.get("GRADATIM_DUMP")
+    name = cache.entry_name(program.digest)
+    if not dump:
+        found = cache.read(name)
+        if found is not None:
+            return found
+    compiled += 1
+    module = Module(native.features())
+    plan = emit_schedule(made, module)
+    ir = module.text()
+    if dump:
+        _dump(Path(dump), program, made, ir)
+    has_code = any(isinstance(segment, str) for segment in plan.segments)
+    code = native.object_code(ir) if has_code else b""
+    description = {"segments": plan.segments, "arena": plan.arena, "cost": plan.cost}
+    cache.write(name, description, code)
+    return description, code
 
 
 class Tiered:
@@ -230,14 +252,10 @@ def _cost(program: Program) -> float:
     return total
 
 
-def _dump(program: Program, made: Schedule, ir: str) -> None:
+def _dump(place: Path, program: Program, made: Schedule, ir: str) -> None:
     """What GRADATIM_DUMP asks for: graph, schedule, IR and assembly as files."""
-    folder = os.environ.get("GRADATIM_DUMP")
-    if not folder:
-        return
-    place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    name = hashlib.sha256(ir.encode()).hexdigest()[:12]
+    name = program.digest[:12]
     (place / f"{name}.graph.txt").write_text(repr(program) + "\n")
     (place / f"{name}.schedule.txt").write_text(repr(made) + "\n")
     (place / f"{name}.ll").write_text(ir)
@@ -245,4 +263,4 @@ def _dump(program: Program, made: Schedule, ir: str) -> None:
 
 
 ENGINE = LLVMEngine()
-__all__ = ["ENGINE", "Host", "LLVMEngine", "LLVMExecutable"]
+__all__ = ["ENGINE", "LLVMEngine", "LLVMExecutable"]

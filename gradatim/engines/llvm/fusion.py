@@ -12,7 +12,7 @@ Constants and iotas are written into the loops that read them.
 from __future__ import annotations
 
 from gradatim.engines.llvm.kernels import View, contiguous
-from gradatim.engines.llvm.loops import can_lower
+from gradatim.engines.llvm.loops import can_lower, divides_integers
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node
 from gradatim.graph.program import Program
@@ -226,6 +226,7 @@ class Fusion:
             node.primitive.kind in ("contract", "convolve")
             or (
                 node.primitive.kind in _ELEMENTWISE
+                and not divides_integers(node.primitive.name, node.dtype)
                 and not any(_is_iota(source) for source in node.inputs)
             )
             for node in unit.nodes

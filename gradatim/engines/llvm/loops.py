@@ -102,11 +102,21 @@ def to_memory(f: Function, value: Value, dtype: DType) -> Value:
     return value
 
 
+def divides_integers(name: str, dtype: DType) -> bool:
+    """Whether an operation fails where its divisor is 0."""
+    return name in ("floor_divide", "remainder", "fmod") and not dtype.is_floating_point
+
+
 def emit_operations(
-    f: Function, operations: Any, count: int, find: Callable[[Any, list[Value]], Value]
+    f: Function,
+    operations: Any,
+    count: int,
+    find: Callable[[Any, list[Value]], Value],
+    mask: Value | None = None,
 ) -> list[Value]:
     """Write the operations of a body on vectors of `count` lanes. `find(reference, results)` gives
-    the value of a reference that is not an operation's."""
+    the value of a reference that is not an operation's. The function returns 1 where an integer is
+    divided by 0 (in a lane whose mask is on)."""
     results: list[Value] = []
 
     def value(reference: Any) -> Value:
@@ -118,12 +128,26 @@ def emit_operations(
 
     for operation in operations:
         given = [value(reference) for reference in operation.operands]
+        if divides_integers(operation.name, operation.reads):
+            _stop_at_zero(f, given[1], mask)
         made = elementwise.lower(
             f, operation.name, operation.params, operation.reads, operation.gives, given
         )
         assert made is not None, f"{operation.name} has no lowering"
         results.append(made)
     return results
+
+
+def _stop_at_zero(f: Function, divisor: Value, mask: Value | None) -> None:
+    bad = f.compare("eq", divisor, 0) if divisor.type[-2:] != "i1" else f.not_(divisor)
+    if mask is not None:
+        bad = f.and_(bad, mask)
+    if lanes(bad.type) > 1:
+        packed = f.bitcast(bad, f"i{lanes(bad.type)}")
+        bad = f.compare("ne", packed, 0)
+    with f.if_(bad):
+        f.do("ret i32 1")
+        f.start(f.label("dead"))
 
 
 def can_lower(node: Node) -> bool:
@@ -521,7 +545,7 @@ class _Emitter:
             assert kind == "iota"
             return self._iota(f, reference, index, i, count)
 
-        results = emit_operations(f, nest.operations, count, find)
+        results = emit_operations(f, nest.operations, count, find, mask)
         for k, (access, reference) in enumerate(nest.writes):
             value = to_memory(f, find(reference, results), access.dtype)
             self._store(f, access, pointers[len(nest.reads) + k], i, value, mask)

@@ -29,7 +29,7 @@ from gradatim.engines.llvm.kernels import (
     View,
     contiguous,
 )
-from gradatim.engines.llvm.loops import split
+from gradatim.engines.llvm.loops import divides_integers, split
 from gradatim.engines.llvm.recurrence import schedule_scan
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node, Shape
@@ -422,9 +422,7 @@ def copy(
 
 
 def _may_fail(node: Node) -> bool:
-    return (
-        node.primitive.name in ("floor_divide", "remainder", "fmod") and not node.dtype.is_floating_point
-    )
+    return divides_integers(node.primitive.name, node.dtype)
 
 
 class _Body:

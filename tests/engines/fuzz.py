@@ -42,7 +42,7 @@ class Fault:
 
 
 def _start(job: dict[str, Any], features: str | None) -> subprocess.Popen[str]:
-    environment = dict(os.environ)
+    environment = {"GRADATIM_COMPILE_CACHE": "0", **os.environ}  # code that is used once
     if features:
         environment["GRADATIM_CPU_FEATURES"] = features
     worker = subprocess.Popen(

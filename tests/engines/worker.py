@@ -84,7 +84,7 @@ def dies(case: Case, engine: Engine, place: Any = None) -> str | None:
 
 def kind_of(message: str) -> str:
     """The message without its numbers: alike for failures that have one cause, mostly."""
-    line = message.strip().splitlines()[-1].partition(", first at")[0]
+    line = message.strip().splitlines()[-1].partition(", first at")[0].partition("{")[0]
     return re.sub(r"[-+\d.]+(e[-+]?\d+)?|\[.*?\]", "#", line)
 
 

@@ -81,7 +81,8 @@ def _reads_before(node: Node, result: Any, inputs: Any) -> Any:
 
 def _writes_behind(node: Node, result: Any, inputs: Any) -> Any:
     x = inputs[0]
-    if x.size and x.flags.c_contiguous:
+    is_guarded = node.inputs[0].primitive.name == "input"  # elsewhere it would harm the test itself
+    if x.size and x.flags.c_contiguous and is_guarded:
         ctypes.c_uint8.from_address(x.ctypes.data + x.nbytes).value = 0xEE
     return result
 

@@ -42,9 +42,8 @@ def _padded(x: Array, low: Shape, high: Shape, fill: int = 0) -> Array:
     kept: Any = (slice(max(0, -a), max(0, n + min(0, b))) for n, a, b in zip(sizes, low, high))
     middle = x[(..., *kept)]
     result = np.full((*x.shape[:lead], *_grown(sizes, low, high)), fill, x.dtype)
-    result[(..., *(slice(max(0, a), max(0, a) + n) for n, a in zip(middle.shape[lead:], low)))] = (
-        middle
-    )
+    inner: Any = (slice(max(0, a), max(0, a) + n) for n, a in zip(middle.shape[lead:], low))
+    result[(..., *inner)] = middle
     return result
 
 

@@ -125,15 +125,16 @@ class Schedule:
         return "\n".join(lines)
 
 
-def schedule(program: Program) -> Schedule:
-    """Turn a (simplified) Program into launches."""
-    return _Scheduler(compared(program)).run()
+def schedule(program: Program, rowwise: bool = True) -> Schedule:
+    """Turn a (simplified) Program into launches; without `rowwise` into plain loops where kernels
+    that go row by row would do."""
+    return _Scheduler(compared(program) if rowwise else program, rowwise).run()
 
 
 class _Scheduler:
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, rowwise: bool):
         self.program = program
-        self.fusion = Fusion(program)
+        self.fusion = Fusion(program, rowwise)
         self.storage: dict[Any, Storage] = {}
         self.launches: list[Launch] = []
         for position, node in enumerate(program.inputs):

@@ -516,6 +516,7 @@ def _in_order(units: Sequence[Unit]) -> list[Unit]:
                 continue
             waiting = sorted((u for u in unit.before if u not in done), key=lambda u: -u.first)
             if waiting:
+                assert not any(u in stack for u in waiting), f"kernels that wait for each other: {unit}"
                 stack.extend(waiting)
                 continue
             done.add(unit)

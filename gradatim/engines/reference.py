@@ -136,7 +136,7 @@ MEANING["fmod"] = _checked_division(np.fmod)
 
 MEANING["select"] = lambda node, condition, a, b: np.where(condition, a, b)
 MEANING["cast"] = lambda node, x: x.astype(node.dtype.numpy)
-MEANING["bitcast"] = lambda node, x: np.ascontiguousarray(x).view(node.dtype.numpy)
+MEANING["bitcast"] = lambda node, x: np.array(x, order="C").view(node.dtype.numpy)
 
 # --- leaves --------------------------------------------------------------------------------------
 
@@ -190,7 +190,7 @@ MEANING["slice"] = lambda node, x: x[tuple(map(slice, *node.params))]
 @means("pad")
 def _pad(node: Node, x: Array, fill: Array) -> Array:
     low, high = node.params
-    x = x[tuple(slice(max(0, -a), n - max(0, -b)) for n, a, b in zip(x.shape, low, high))]
+    x = x[tuple(slice(max(0, -a), max(0, n + min(0, b))) for n, a, b in zip(x.shape, low, high))]
     result = np.full(node.shape, fill, dtype=x.dtype)
     result[tuple(slice(max(0, a), max(0, a) + n) for n, a in zip(x.shape, low))] = x
     return result

@@ -24,6 +24,7 @@ from gradatim.engines.llvm.emit import (
     vector_constant,
 )
 from gradatim.engines.llvm.tiling import round_up
+from gradatim.engines.llvm.transpose import piece, transpose
 
 Epilogue = Callable[[Function, Value, list[Value]], list[Value]]
 
@@ -197,35 +198,16 @@ def _store(
         f.do(f"call void @{name}({value!r}, {aligned}, {mask!r})")
 
 
-# --- transposing in registers --------------------------------------------------------------------
-
-
-def transpose(f: Function, vectors: Sequence[Value]) -> list[Value]:
-    """n vectors of n lanes, n a power of two, as the columns of what they were the rows of."""
-    count = len(vectors)
-    vectors = list(vectors)
-    distance = 1
-    while distance < count:
-        low = [k if k & distance == 0 else count + k - distance for k in range(count)]
-        high = [k + distance if k & distance == 0 else count + k for k in range(count)]
-        for i in range(count):
-            if i & distance == 0:
-                a, b = vectors[i], vectors[i + distance]
-                vectors[i] = f.shuffle(a, b, low)
-                vectors[i + distance] = f.shuffle(a, b, high)
-        distance *= 2
-    return vectors
-
-
 def emit_transposed(
     f: Function, buffer: Value, scratch: Value, acc: Type, shape: tuple[int, int], pitch: int
 ) -> tuple[Value, int]:
     """A tile's buffer copied column by column; the copy and its pitch."""
     rows, columns = shape
     width = f.module.features.lanes(acc)
+    few = piece(f.module.features, acc)
     new_pitch = round_up(rows, width)
-    zero = constant(0, vector(acc, width))
-    with f.loop(0, columns, width) as column:
+    zero = constant(0, vector(acc, few))
+    with f.loop(0, columns, few) as column:
         for first in range(0, rows, width):
             block = [
                 f.load(zero.type, f.at(buffer, f.add(column, r * pitch), acc)) if r < rows else zero

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from gradatim.engines.llvm.contraction_plan import (
+    LITTLE_DEPTH,
     Choice,
     Kernel,
     Nest,
@@ -26,6 +27,7 @@ from gradatim.engines.llvm.contraction_plan import (
     V,
     choose,
     combination,
+    is_whole,
     partial,
     plan,
     problem,
@@ -215,7 +217,7 @@ def _emit_compute(
         emit_dot(module, f"{name}_tile", kernel)
     else:
         emit_microkernel(module, f"{name}_tile", kernel, direct, len(p.sides))
-    always = direct is not None and _fits(plan.rows) and _fits(plan.columns)
+    always = direct is not None and is_whole(plan.rows) and is_whole(plan.columns)
     buffer_bytes = 0
     if not always:
         buffer_bytes = _emit_finish(module, name, p, plan.rows, plan.columns, plan.pitch, epilogue)
@@ -318,7 +320,7 @@ def _direct(module: Module, plan: Plan, epilogue: Epilogue) -> Direct | None:
         return None
     each = instructions(module, p.nest.accumulate, extras, epilogue) + 2 * len(p.sides)
     tile = len(plan.row_offsets) * len(vectors)
-    little = size(plan.depth) <= 192 or (_fits(plan.rows) and _fits(plan.columns))
+    little = size(plan.depth) <= LITTLE_DEPTH or (is_whole(plan.rows) and is_whole(plan.columns))
     if not little or each * tile > _DIRECT_INSTRUCTIONS:
         return None
     return lambda f, tile, operands: finish_in_registers(
@@ -350,7 +352,7 @@ def _emit_finish(
     acc = p.nest.accumulate
     shape = (rows.size, columns.size)
     emit_finish(
-        module, f"{name}_finish", acc, shape, pitch, (_fits(rows), _fits(columns)),
+        module, f"{name}_finish", acc, shape, pitch, (is_whole(rows), is_whole(columns)),
         *_accesses(p, rows, columns), epilogue,
     )  # fmt: skip
     lanes = module.features.lanes(acc)
@@ -443,14 +445,6 @@ def _fetch(plan: Plan) -> int:
     while each * plan.row_blocks.each < row and each < 64:
         each *= 2
     return each
-
-
-def _fits(tiling: Tiling) -> bool:
-    """Whether all tiles are new from their first element to their last."""
-    extent = tiling.per_block or tiling.axes[tiling.cut].extent
-    return extent % tiling.step == 0 and (
-        not tiling.per_block or tiling.axes[0].extent % tiling.per_block == 0
-    )
 
 
 def _side_pointer(

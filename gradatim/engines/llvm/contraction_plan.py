@@ -312,18 +312,34 @@ def cut(tiles: Plan, lanes: int, by_rows: bool) -> Plan:
 
 # --- choosing ------------------------------------------------------------------------------------
 
+# Behind a depth up to this, what becomes of a tile's sums takes a good part of the time.
+LITTLE_DEPTH = 192
+
+
+def is_whole(tiling: Tiling) -> bool:
+    """Whether all tiles are new from their first element to their last."""
+    extent = tiling.per_block or tiling.axes[tiling.cut].extent
+    return extent % tiling.step == 0 and (
+        not tiling.per_block or tiling.axes[0].extent % tiling.per_block == 0
+    )
+
 
 def choices(features: Features, nest: Nest) -> Iterator[Choice]:
     """Every way that fits the registers."""
     must = nest.dtype in ("half", "bfloat")
     spare = 1 if features.has_fma else 2
+    depth = math.prod(e for e, *_ in nest.depth)
     for swapped in (False, True):
-        few = math.prod(e for e, *_ in (nest.columns if swapped else nest.rows)) <= 4
-        for vectors in (1, 2, 3, 4, 6) if few else (1, 2, 3, 4):
-            rows = min(14, (features.registers - spare - vectors) // vectors)
-            for pack_s in (True,) if must else (False, True):
-                for pack_v in (True,) if must else (False, True):
-                    yield Choice(swapped, pack_s, pack_v, rows, vectors)
+        count = math.prod(e for e, *_ in (nest.columns if swapped else nest.rows))
+        for vectors in (1, 2, 3, 4, 6) if count <= 4 else (1, 2, 3, 4):
+            most = min(14, (features.registers - spare - vectors) // vectors)
+            heights = {most}
+            if depth <= LITTLE_DEPTH:
+                heights.add(max(r for r in range(1, most + 1) if count % r == 0))
+            for rows in heights:
+                for pack_s in (True,) if must else (False, True):
+                    for pack_v in (True,) if must else (False, True):
+                        yield Choice(swapped, pack_s, pack_v, rows, vectors)
     if not must and is_float(nest.dtype):
         for rows, columns in ((1, 8), (8, 1), (4, 4), (4, 6), (6, 4), (3, 9), (9, 3), (2, 12)):
             if rows * columns + min(rows, columns) + spare <= features.registers:
@@ -345,6 +361,8 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
         [flat_stride(p.rows, k) for k in outputs], [flat_stride(p.columns, k) for k in outputs]
     ):
         each += 4.0 * rows * vectors  # transposing
+    elif depth <= LITTLE_DEPTH or (is_whole(plan.rows) and is_whole(plan.columns)):
+        each = 20 + 1.2 * rows * vectors  # in registers
     if choice.dot:
         # Loads of whole vectors that cross lines count twice; the sums of the lanes come last.
         turn = max(multiply, (rows + vectors) * 0.8, issue, 4.0)
@@ -360,7 +378,7 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
             if abs(p.depth[-1].strides[V]) * SIZES[p.types[V]] >= 1024 and depth > 64:
                 turn += 0.3 * vectors
         if not choice.pack_s and abs(p.depth[-1].strides[S]) * SIZES[p.types[S]] >= 64:
-            turn += 1.0
+            turn += 0.6
         if any(v.used < v.width for v in plan.vectors):
             turn += 0.1 * vectors
     total = batch * tiles * (depth * turn + each * plan.parts.blocks)
@@ -372,12 +390,16 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
             distinct = size(a for a in p.batch if a.strides[side])
             step = flat_stride(axes, side)
             deep = collapse(p.depth, [side])
+            # In the nearer caches an element takes what the instructions take, else 1 cycle.
+            far = distinct * depth * tiling.count * pitch * SIZES[p.types[side]] > 512 * 1024
             move = 1.2
             if step == 1:
-                move = 3.0 / lanes
+                move = 4.0 / min(pitch, lanes)
             elif step is not None and deep and deep[-1].strides[side] == 1:
-                move = 0.6 if deep[-1].extent >= lanes else 1.0
-            total += distinct * depth * tiling.count * (pitch * move + 1) + 3000
+                move = 0.4 if deep[-1].extent >= 4 else 1.0
+            if far:
+                move = max(move, 1.0)
+            total += distinct * depth * tiling.count * pitch * move + 3000
     return total
 
 

@@ -76,7 +76,7 @@ def flat_offsets(axes: Sequence[Axis], operand: int) -> list[int]:
 
 def known(value: Value) -> int | None:
     """The number that an i64 constant is."""
-    return int(value.name) if value.name[0] not in "%@" else None
+    return None if value.name[0] in "%@" else int(value.name)
 
 
 def plus(f: Function, a: Value, b: Value | int) -> Value:

@@ -114,6 +114,7 @@ class _Tracing(Capture):
         self.reads_exposed = False
         if outer is not None:  # what a compiled step depends on, it also depends on in here
             self.leaves, self.guards, self.effects = outer.leaves, outer.guards, outer.effects
+            self.modules = outer.modules
 
     def note_read(self, cell: Cell) -> None:
         if self.outer is not None:

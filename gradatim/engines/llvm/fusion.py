@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from gradatim.engines.llvm.kernels import View, contiguous
 from gradatim.engines.llvm.loops import can_lower, divides_integers
+from gradatim.engines.llvm.rowwise import join_rows
+from gradatim.engines.llvm.windows import follows_argmax
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node
 from gradatim.graph.program import Program
 
-LOOP, CONTRACTION, MOVE, INDEXED, SCAN, HOST = (
-    "loop", "contraction", "move", "indexed", "scan", "host",
+LOOP, ROWWISE, CONTRACTION, MOVE, INDEXED, WINDOWS, ALONG, SCAN, HOST = (
+    "loop", "rowwise", "contraction", "move", "indexed", "windows", "along", "scan", "host",
 )  # fmt: skip
 
 VIEWS = ("reshape", "permute", "expand", "slice", "flip")
@@ -72,7 +74,7 @@ class Fusion:
         inlined: constants and iotas.
     """
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, rowwise: bool = True):
         self.program = program
         self.unit_of: dict[Node, Unit] = {}
         self.views: dict[Node, View] = {}
@@ -84,8 +86,13 @@ class Fusion:
             if given is not None:
                 strides = tuple(t // node.dtype.itemsize for t in given)
             self.views[node] = View(node, node.shape, strides)
-        for place, node in enumerate(program.nodes[len(program.inputs) :]):
+        self.sizes: dict[Node, int] = {}  # of memory that is larger than its Node
+        nodes = program.nodes[len(program.inputs) :]
+        self._alias_parts(nodes)
+        for place, node in enumerate(nodes):
             self._add(node, place)
+        if rowwise:
+            join_rows(self)
         self.units = [unit for unit in self.units if unit.nodes]
         self._find_stored()
 
@@ -118,6 +125,8 @@ class Fusion:
         if primitive.name == "pick":
             return
         kind = self._kind(node)
+        if kind == SCAN:
+            self._alias_states(node)
         domain = node.shape
         if kind == LOOP and (primitive.kind == "reduce" or primitive.name in VIEWS):
             domain = node.inputs[0].shape  # (a reshape that no view can say is a copy)
@@ -133,6 +142,8 @@ class Fusion:
             self._join_reduction(node, unit)
         elif kind == LOOP and primitive.kind in _ELEMENTWISE:
             self._join_elementwise(node, unit)
+        elif primitive.name == "window_gather":
+            self._join_argmax(node, unit)
 
     def _kind(self, node: Node) -> str:
         name, kind = node.primitive.name, node.primitive.kind
@@ -146,6 +157,10 @@ class Fusion:
             return MOVE
         if name in _INDEXED:
             return INDEXED
+        if kind == "window":
+            return WINDOWS
+        if kind in ("argreduce", "cumulative", "sort"):
+            return ALONG
         if kind == "scan":
             return SCAN
         return HOST
@@ -164,11 +179,72 @@ class Fusion:
         return view.flip(params[0])
 
     def _producer(self, node: Node) -> Unit | None:
-        """The unit whose memory a Node is read from."""
+        """The unit that a Node's memory is written by."""
+        found = self.unit_of.get(node)
+        if found is not None:
+            return found
         base = self.view(node).storage
         while base.primitive.name == "pick":
             base = base.inputs[0]
         return self.unit_of.get(base)
+
+    # --- results that are written where they are wanted ------------------------------------------
+
+    def _alias_parts(self, nodes: list[Node]) -> None:
+        """Let what is concatenated be computed in its place, where nobody looks at it otherwise
+        than point by point."""
+        readers: dict[Node, list[Node]] = {}
+        for node in nodes:
+            for source in node.inputs:
+                readers.setdefault(source, []).append(node)
+        outputs = set(self.program.outputs)
+        for node in nodes:
+            if node.primitive is not p.CONCATENATE:
+                continue
+            (axis,) = node.params
+            strides = contiguous(node.shape)
+            start = 0
+            for part in node.inputs:
+                if (
+                    part.primitive.kind in (*_ELEMENTWISE, "contract")
+                    and part not in outputs
+                    and part not in self.views
+                    and node.inputs.count(part) == 1
+                    and all(
+                        reader is node or reader.primitive.kind in (*_ELEMENTWISE, "contract")
+                        for reader in readers[part]
+                    )
+                ):
+                    self.views[part] = View(node, part.shape, strides, start * strides[axis])
+                start += part.shape[axis]
+
+    def _alias_states(self, scan: Node) -> None:
+        """The states before each step of a scan, where they are wanted, are those behind it and the
+        initial one: one stack of one more state, looked at from two places."""
+        body, n_carries, _, length, reverse = scan.params
+        picks: dict[int, list[Node]] = {}
+        for node in self.program.nodes:
+            if node.primitive.name == "pick" and node.inputs[0] is scan:
+                picks.setdefault(node.params[0], []).append(node)
+        outputs = set(self.program.outputs)
+        for carry in range(n_carries):
+            before = [k for k in picks if k >= n_carries and body.outputs[k] is body.inputs[carry]]
+            after = [
+                k for k in picks if k >= n_carries and body.outputs[k] is body.outputs[carry]
+            ]
+            if len(before) != 1 or body.outputs[carry] is body.inputs[carry]:
+                continue
+            mine = [*picks[before[0]], *(node for k in after for node in picks[k])]
+            if outputs.intersection(mine) or any(node in self.views for node in mine):
+                continue
+            size = body.inputs[carry].size
+            base = picks[before[0]][0]
+            self.sizes[base] = (length + 1) * size
+            for k in (*before, *after):
+                late = (k in after) != reverse
+                for node in picks[k]:
+                    strides = contiguous(node.shape)
+                    self.views[node] = View(base, node.shape, strides, size if late else 0)
 
     # --- joining ---------------------------------------------------------------------------------
 
@@ -209,6 +285,8 @@ class Fusion:
                 continue
             if len(own.nodes) + len(unit.nodes) > MAX_NODES:
                 continue
+            if unit.domain in ((), (1,)) and not own.before <= unit.before | {unit}:
+                continue  # little to gain, and other readers of a number would have to wait
             if not self._between(unit, own):
                 own = self._merge(unit, own)
 
@@ -243,6 +321,12 @@ class Fusion:
             and not self._between(unit, own)
         ):
             self._merge(unit, own)
+
+    def _join_argmax(self, node: Node, own: Unit) -> None:
+        """Let one kernel find both the largest of each window and where it stands."""
+        head = follows_argmax(node)
+        if head is not None and head in self.unit_of:
+            self._merge(self.unit_of[head], own)
 
     def _between(self, early: Unit, late: Unit) -> bool:
         """Whether something that `late` needs, needs `early` itself."""
@@ -300,6 +384,11 @@ class Fusion:
                     if self.is_inlined(source):
                         continue
                     base = self.view(source).storage
+                    if base in members and unit.kind == ROWWISE:
+                        continue
                     if base not in members or not self._in_register(source, unit):
                         stored.add(base)
+        for node in self.views:  # a part of a concatenation is written there
+            if node in self.unit_of:
+                stored.add(node)
         self.stored = stored

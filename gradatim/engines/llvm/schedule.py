@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradatim.engines.llvm import fusion as fuse
+from gradatim.engines.llvm.along import schedule_along
 from gradatim.engines.llvm.convolution import schedule_convolution
 from gradatim.engines.llvm.fusion import Fusion, Unit
 from gradatim.engines.llvm.kernels import (
@@ -30,8 +31,12 @@ from gradatim.engines.llvm.kernels import (
     contiguous,
 )
 from gradatim.engines.llvm.loops import divides_integers, split
+from gradatim.engines.llvm.one_hot import compared
 from gradatim.engines.llvm.recurrence import schedule_scan
+from gradatim.engines.llvm.rowwise import schedule_rows
+from gradatim.engines.llvm.windows import schedule_windows
 from gradatim.graph import primitives as p
+from gradatim.graph.dtypes import int64
 from gradatim.graph.node import Node, Shape
 from gradatim.graph.program import Program
 
@@ -71,7 +76,8 @@ class Rows:
     """Gather or scatter: rows of axis 0, by an index that is checked.
 
     Attributes:
-        how: "gather", "scatter_add" or "scatter_set".
+        how: "gather", "scatter_add", "scatter_set", or "check": a gather of 0, 1, 2 ..., which
+            only looks whether every index is inside.
         axis: how many rows there are to choose from, and what an error calls them.
         index: extent and stride of each axis of the index.
         row: extent of each axis of a row, with its strides in the table and in the other operand.
@@ -119,15 +125,16 @@ class Schedule:
         return "\n".join(lines)
 
 
-def schedule(program: Program) -> Schedule:
-    """Turn a (simplified) Program into launches."""
-    return _Scheduler(program).run()
+def schedule(program: Program, rowwise: bool = True) -> Schedule:
+    """Turn a (simplified) Program into launches; without `rowwise` into plain loops where kernels
+    that go row by row would do."""
+    return _Scheduler(compared(program) if rowwise else program, rowwise).run()
 
 
 class _Scheduler:
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, rowwise: bool):
         self.program = program
-        self.fusion = Fusion(program)
+        self.fusion = Fusion(program, rowwise)
         self.storage: dict[Any, Storage] = {}
         self.launches: list[Launch] = []
         for position, node in enumerate(program.inputs):
@@ -139,6 +146,7 @@ class _Scheduler:
             view = self.fusion.view(node)
             if (
                 view.storage is node
+                and node not in self.fusion.sizes
                 and node not in self.storage
                 and not self.fusion.is_inlined(node)
             ):
@@ -160,7 +168,8 @@ class _Scheduler:
     def _storage_of(self, node: Any) -> Storage:
         found = self.storage.get(node)
         if found is None:
-            found = self.storage[node] = Storage(TEMPORARY, node.dtype, node.size)
+            size = self.fusion.sizes.get(node, node.size)
+            found = self.storage[node] = Storage(TEMPORARY, node.dtype, size)
         return found
 
     def view(self, node: Node) -> View:
@@ -218,19 +227,20 @@ class _Scheduler:
             else:
                 reference = body.operation(node)
             if node in self.fusion.stored:
-                access = Access(node.dtype, contiguous(unit.domain))
+                strides = self.fusion.view(node).strides
+                if node.shape != unit.domain:  # a copy in another shape
+                    strides = contiguous(unit.domain)
                 targets.append((len(writes), node))
-                writes.append((access, reference))
+                writes.append((Access(node.dtype, strides), reference))
         written = [node for order, node in sorted(targets, key=lambda t: t[0])]
         pointers = [*body.views]
-        for node in written:
-            storage = self._storage_of(node)
-            pointers.append(View(storage, node.shape, contiguous(node.shape)))
+        targets_ = [self.view(node) for node in written]
+        pointers += targets_
         code = LoopNest(
             unit.domain, unit.reduced or (), tuple(body.accesses), tuple(body.operations),
             tuple(writes), tuple(reductions),
         )  # fmt: skip
-        storages = [self._storage_of(node) for node in written]
+        storages = [view.storage for view in targets_]
         fails = next((n for n in unit.nodes if _may_fail(n)), None)
         two = split(code)
         if two is None:
@@ -256,7 +266,7 @@ class _Scheduler:
         for node in unit.nodes:
             reference = ("acc", 0) if node is head else body.operation(node)
             if node in self.fusion.stored:
-                writes.append((Access(node.dtype, contiguous(unit.domain)), reference))
+                writes.append((Access(node.dtype, self.fusion.view(node).strides), reference))
                 written.append(node)
         if head.primitive.kind == "convolve":
             schedule_convolution(self, unit, body, writes, written)
@@ -277,9 +287,7 @@ class _Scheduler:
             tuple(body.operations),
             tuple(writes),
         )
-        targets = [
-            View(self._storage_of(node), node.shape, contiguous(node.shape)) for node in written
-        ]
+        targets = [self.view(node) for node in written]
         self.launches.append(
             Launch(
                 code, [a, b, *body.views, *targets], [v.storage for v in targets],
@@ -303,6 +311,9 @@ class _Scheduler:
             start = 0
             for part in node.inputs:
                 source = self.view(part)
+                if source.storage is whole.storage:  # it was computed there
+                    start += source.shape[axis]
+                    continue
                 starts = tuple(start if k == axis else 0 for k in range(len(node.shape)))
                 ends = tuple(a + n for a, n in zip(starts, source.shape))
                 self._copy(source, whole.slice(starts, ends, (1,) * len(starts)), node)
@@ -364,11 +375,16 @@ class _Scheduler:
 
     def _indexed(self, unit: Unit) -> None:
         (node,) = unit.nodes
-        x, index = self.view(node.inputs[0]), self.view(node.inputs[1])
+        index = self.view(node.inputs[1])
+        if _is_check(node):
+            x = View(index.storage, node.inputs[0].shape, (0,))  # never read
+        else:
+            x = self.view(node.inputs[0])
         whole = View(self._storage_of(node), node.shape, contiguous(node.shape))
         how = node.primitive.name
         if how == "gather":
             table, other = x, whole
+            how = "check" if _is_check(node) else how
         else:
             self._copy(x, whole, node)
             table, other = whole, self.view(node.inputs[2])
@@ -383,6 +399,15 @@ class _Scheduler:
         pointers = [table, index, other]
         self.launches.append(Launch(code, pointers, [whole.storage], [node], node))
 
+    def _rowwise(self, unit: Unit) -> None:
+        schedule_rows(self, unit)
+
+    def _along(self, unit: Unit) -> None:
+        schedule_along(self, unit)
+
+    def _windows(self, unit: Unit) -> None:
+        schedule_windows(self, unit)
+
     def _scan(self, unit: Unit) -> None:
         schedule_scan(self, unit)
 
@@ -396,7 +421,7 @@ class _Scheduler:
                     targets.append(pick)
         else:
             targets = [node]
-        views = [View(self._storage_of(t), t.shape, contiguous(t.shape)) for t in targets]
+        views = [self.view(t) for t in targets]
         code = Host(node)
         self.launches.append(
             Launch(code, [*reads, *views], [v.storage for v in views], targets, node)
@@ -419,6 +444,13 @@ def copy(
         len(shifts),
     )
     return Launch(code, [source, target, *shifts], [target.storage], [node])
+
+
+def _is_check(node: Node) -> bool:
+    """Whether a gather only gives its index back."""
+    table = node.inputs[0]
+    is_count = table.primitive is p.IOTA and table.ndim == 1 and table.dtype is int64
+    return node.primitive is p.GATHER and is_count
 
 
 def _may_fail(node: Node) -> bool:

@@ -31,6 +31,9 @@ _NOT_TOP_LEVEL = {
     "fold", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
     "adaptive_max_pool2d", "adaptive_max_pool3d", "adaptive_max_pool1d_with_indices",
     "adaptive_max_pool2d_with_indices", "adaptive_max_pool3d_with_indices",
+    # The arguments of the first two stand in another order in the main namespace of PyTorch.
+    "batch_norm", "instance_norm",
+    "local_response_norm",
     # In `linalg` and on Tensor.
     "linalg_vector_norm", "linalg_cross", "linalg_multi_dot", "type_",
     # Methods alone.

@@ -62,7 +62,7 @@ def read_batched(input: Any, rank: int, where: str) -> tuple[Node, bool]:
     return p.reshape(x, (1, *x.shape)), False
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)  # tables can be large
 def constant_table(function: Callable[..., Any], dtype: DType, *arguments: Hashable) -> Node:
     """What `function(*arguments)` gives, always the same, as one Node for all its uses."""
     array = np.ascontiguousarray(function(*arguments)).astype(dtype.numpy)

@@ -133,7 +133,7 @@ def _transposed_form(
         (n - 1) * s + (k - 1) * d + 1 - a - b
         for n, k, s, d, a, b in zip(x[2:], w[2:], steps, spread, low, high)
     )
-    if min(sizes) < 0:
+    if min(sizes) < 1:
         raise ShapeError(
             f"Given input size per channel: ({_by(x[2:])}). Calculated output size per channel: "
             f"({_by(sizes)}). Output size is too small"

@@ -1,6 +1,6 @@
 """Normalization: less the mean, divided by the standard deviation, over a batch, a layer or groups.
 
-All compute in two passes, the mean first, and float16 and bfloat16 in float32.
+These compute in two passes, the mean first, and all float16 and bfloat16 in float32.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from gradatim.ops.arguments import as_tensor_operand, number_node
 from gradatim.ops.reduce import count_along, kept_shape, widened
 from gradatim.tensor import Tensor, named
 
-__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
+__all__ = [
+    "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "local_response_norm",
+    "rms_norm",
+]
 
 
 def _mean(x: Node, axes: Shape) -> Node:
@@ -309,3 +316,33 @@ def instance_norm(
             vector = _vector(value, channels, shape, wide.dtype, "instance_norm", name)
             result = combine(result, vector)
     return named(p.cast(result, x.dtype), "View")
+
+
+# --- over neighbouring channels ------------------------------------------------------------------
+
+
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """Division by (k + alpha · the mean square over `size` neighbouring channels) to the power
+    beta (Krizhevsky, Sutskever and Hinton, 2012, 3.3).
+
+    Args:
+        input: (N, C, ...), floating. Channels beyond the first and the last count as zeros.
+
+    Raises:
+        ArgumentError: for an input of fewer than three dimensions.
+    """
+    x = _read(input, "local_response_norm")
+    if x.ndim < 3:
+        raise ArgumentError(f"Expected 3D or higher dimensionality input (got {x.ndim} dimensions)")
+    wide = widened(x)
+    rank = x.ndim - 1  # the channels, and what is behind them
+    ones, zeros = (1,) * (rank - 1), (0,) * (rank - 1)
+    total = p.window_sum(
+        p.mul(wide, wide), (size, *ones), (1, *ones), (size // 2, *zeros),
+        ((size - 1) // 2, *zeros), (1, *ones),
+    )  # fmt: skip
+    base = p.add(p.mul(total, number_node(alpha / size, wide.dtype)), number_node(k, wide.dtype))
+    result = p.div(wide, p.pow_(base, number_node(beta, wide.dtype)))
+    return named(p.cast(result, x.dtype), "Div")

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from gradatim.engines.llvm.contracting import contraction_parts
 from gradatim.engines.llvm.contraction import emit_contraction
 from gradatim.engines.llvm.emit import Function, Module, Value, constant
-from gradatim.engines.llvm.contracting import contraction_parts
 from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Launch, LoopNest, View
 from gradatim.engines.llvm.loops import Pieces, emit_loop
 from gradatim.engines.llvm.recurrence import Recurrence, emit_scan

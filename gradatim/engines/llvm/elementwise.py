@@ -25,10 +25,10 @@ from gradatim.engines.llvm import (
     vector_math,
     vector_math64,
 )
-from gradatim.engines.llvm.conversion import convert, register_type, reinterpret, round_to
+from gradatim.engines.llvm.conversion import convert, reinterpret, round_to
 from gradatim.engines.llvm.emit import Function, Value, constant, like
 from gradatim.engines.llvm.rounding import ceil, floor, nearest, truncate
-from gradatim.engines.llvm.vector_tools import BITS, bits, bits_of, from_bits, sign_bit
+from gradatim.engines.llvm.vector_tools import bits, from_bits, sign_bit
 from gradatim.graph.dtypes import DType, bool_, float64, integer_range
 
 Lowering = Callable[[Function, DType, DType, list[Value]], Value]
@@ -42,7 +42,7 @@ class NotLowered(Exception):
 
 # Their results are values of the half types whenever their inputs are: no rounding.
 EXACT = frozenset(
-    "neg abs sign floor ceil trunc round relu maximum minimum copysign fmod".split()
+    ["neg", "abs", "sign", "floor", "ceil", "trunc", "round", "relu", "maximum", "minimum", "copysign", "fmod"]
 )
 
 

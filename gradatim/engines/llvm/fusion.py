@@ -84,7 +84,10 @@ class Fusion:
             if given is not None:
                 strides = tuple(t // node.dtype.itemsize for t in given)
             self.views[node] = View(node, node.shape, strides)
-        for place, node in enumerate(program.nodes[len(program.inputs) :]):
+        self.sizes: dict[Node, int] = {}  # of memory that is larger than its Node
+        nodes = program.nodes[len(program.inputs) :]
+        self._alias_parts(nodes)
+        for place, node in enumerate(nodes):
             self._add(node, place)
         self.units = [unit for unit in self.units if unit.nodes]
         self._find_stored()
@@ -118,6 +121,8 @@ class Fusion:
         if primitive.name == "pick":
             return
         kind = self._kind(node)
+        if kind == SCAN:
+            self._alias_states(node)
         domain = node.shape
         if kind == LOOP and (primitive.kind == "reduce" or primitive.name in VIEWS):
             domain = node.inputs[0].shape  # (a reshape that no view can say is a copy)
@@ -164,11 +169,72 @@ class Fusion:
         return view.flip(params[0])
 
     def _producer(self, node: Node) -> Unit | None:
-        """The unit whose memory a Node is read from."""
+        """The unit that a Node's memory is written by."""
+        found = self.unit_of.get(node)
+        if found is not None:
+            return found
         base = self.view(node).storage
         while base.primitive.name == "pick":
             base = base.inputs[0]
         return self.unit_of.get(base)
+
+    # --- results that are written where they are wanted ------------------------------------------
+
+    def _alias_parts(self, nodes: list[Node]) -> None:
+        """Let what is concatenated be computed in its place, where nobody looks at it otherwise
+        than point by point."""
+        readers: dict[Node, list[Node]] = {}
+        for node in nodes:
+            for source in node.inputs:
+                readers.setdefault(source, []).append(node)
+        outputs = set(self.program.outputs)
+        for node in nodes:
+            if node.primitive is not p.CONCATENATE:
+                continue
+            (axis,) = node.params
+            strides = contiguous(node.shape)
+            start = 0
+            for part in node.inputs:
+                if (
+                    part.primitive.kind in (*_ELEMENTWISE, "contract")
+                    and part not in outputs
+                    and part not in self.views
+                    and node.inputs.count(part) == 1
+                    and all(
+                        reader is node or reader.primitive.kind in (*_ELEMENTWISE, "contract")
+                        for reader in readers[part]
+                    )
+                ):
+                    self.views[part] = View(node, part.shape, strides, start * strides[axis])
+                start += part.shape[axis]
+
+    def _alias_states(self, scan: Node) -> None:
+        """The states before each step of a scan, where they are wanted, are those behind it and the
+        initial one: one stack of one more state, looked at from two places."""
+        body, n_carries, _, length, reverse = scan.params
+        picks: dict[int, list[Node]] = {}
+        for node in self.program.nodes:
+            if node.primitive.name == "pick" and node.inputs[0] is scan:
+                picks.setdefault(node.params[0], []).append(node)
+        outputs = set(self.program.outputs)
+        for carry in range(n_carries):
+            before = [k for k in picks if k >= n_carries and body.outputs[k] is body.inputs[carry]]
+            after = [
+                k for k in picks if k >= n_carries and body.outputs[k] is body.outputs[carry]
+            ]
+            if len(before) != 1 or body.outputs[carry] is body.inputs[carry]:
+                continue
+            mine = [*picks[before[0]], *(node for k in after for node in picks[k])]
+            if outputs.intersection(mine) or any(node in self.views for node in mine):
+                continue
+            size = body.inputs[carry].size
+            base = picks[before[0]][0]
+            self.sizes[base] = (length + 1) * size
+            for k in (*before, *after):
+                late = (k in after) != reverse
+                for node in picks[k]:
+                    strides = contiguous(node.shape)
+                    self.views[node] = View(base, node.shape, strides, size if late else 0)
 
     # --- joining ---------------------------------------------------------------------------------
 
@@ -302,4 +368,7 @@ class Fusion:
                     base = self.view(source).storage
                     if base not in members or not self._in_register(source, unit):
                         stored.add(base)
+        for node in self.views:  # a part of a concatenation is written there
+            if node in self.unit_of:
+                stored.add(node)
         self.stored = stored

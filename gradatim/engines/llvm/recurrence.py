@@ -76,8 +76,13 @@ def schedule_scan(scheduler: Any, unit: Any) -> None:
         if other.primitive.name == "pick" and other.inputs[0] is node:
             picks.setdefault(other.params[0], []).append(other)
     views = [scheduler.view(n) for n in node.inputs]
-    # Which of the body's outputs are wanted, and which of them each carry comes from.
-    results = [k for k in sorted(picks) if k >= n_carries]
+    # States before each step need not be computed where they are a look at those behind it.
+    aliased = {
+        k
+        for k, nodes in picks.items()
+        if k >= n_carries and nodes[0] in scheduler.fusion.sizes
+    }
+    results = [k for k in sorted(picks) if k >= n_carries and k not in aliased]
     wanted = [body.outputs[k] for k in results]
     feeds = []
     extra: list[int] = []
@@ -103,20 +108,39 @@ def schedule_scan(scheduler: Any, unit: Any) -> None:
         return
     initial = [_compact(scheduler, v, node) for v in views[:n_carries]]
     targets = []
+    kinds = []
     for k in results:
         first, *others = picks[k]
-        storage = scheduler._storage_of(first)
-        targets.append(View(storage, first.shape, contiguous(first.shape)))
         for twin in others:
-            scheduler.storage[twin] = storage
+            if twin not in scheduler.fusion.views:
+                scheduler.storage[twin] = scheduler._storage_of(first)
+        targets.append(scheduler.view(first))
+        kinds.append("stacked")
     for k in extra:
         inner = body.inputs[k]
+        before = next((n for n in aliased if body.outputs[n] is inner), None)
+        if before is not None:  # its states are kept, behind the one it begins with
+            base = scheduler.view(picks[before][0])
+            offset = base.offset + (-inner.size if reverse else inner.size)
+            targets.append(View(base.storage, base.shape, base.strides, offset))
+            kinds.append("stacked")
+            continue
         storage = Storage(TEMPORARY, inner.dtype, 2 * inner.size)
         targets.append(View(storage, (2, *inner.shape), contiguous((2, *inner.shape))))
+        kinds.append("buffers")
+    for k in range(n_carries):
+        for before in aliased:
+            if body.outputs[before] is body.inputs[k]:
+                base = scheduler.view(picks[before][0])
+                place = base.offset + ((length - 1) * body.inputs[k].size if reverse else 0)
+                shape = body.inputs[k].shape
+                target = View(base.storage, shape, contiguous(shape), place)
+                if length:
+                    scheduler._copy(initial[k], target, node)
     code = Recurrence(
         steps, n_carries, n_sequences, len(constants), length, reverse,
         tuple(v.strides[0] for v in sequences),
-        tuple(("stacked" if k < len(results) else "buffers", n.size) for k, n in enumerate(outs)),
+        tuple((kind, n.size) for kind, n in zip(kinds, outs)),
         tuple(feeds),
     )  # fmt: skip
     if length:
@@ -131,7 +155,8 @@ def schedule_scan(scheduler: Any, unit: Any) -> None:
                 kind, size = code.outputs[feeds[k]]
                 last = (0 if reverse else length - 1) if kind == "stacked" else (length - 1) % 2
                 place = targets[feeds[k]]
-                source = View(place.storage, pick.shape, contiguous(pick.shape), last * size)
+                shape = pick.shape
+                source = View(place.storage, shape, contiguous(shape), place.offset + last * size)
             target = View(scheduler._storage_of(pick), pick.shape, contiguous(pick.shape))
             scheduler._copy(source, target, node)
 

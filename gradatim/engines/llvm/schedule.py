@@ -139,6 +139,7 @@ class _Scheduler:
             view = self.fusion.view(node)
             if (
                 view.storage is node
+                and node not in self.fusion.sizes
                 and node not in self.storage
                 and not self.fusion.is_inlined(node)
             ):
@@ -160,7 +161,8 @@ class _Scheduler:
     def _storage_of(self, node: Any) -> Storage:
         found = self.storage.get(node)
         if found is None:
-            found = self.storage[node] = Storage(TEMPORARY, node.dtype, node.size)
+            size = self.fusion.sizes.get(node, node.size)
+            found = self.storage[node] = Storage(TEMPORARY, node.dtype, size)
         return found
 
     def view(self, node: Node) -> View:
@@ -218,19 +220,20 @@ class _Scheduler:
             else:
                 reference = body.operation(node)
             if node in self.fusion.stored:
-                access = Access(node.dtype, contiguous(unit.domain))
+                strides = self.fusion.view(node).strides
+                if node.shape != unit.domain:  # a copy in another shape
+                    strides = contiguous(unit.domain)
                 targets.append((len(writes), node))
-                writes.append((access, reference))
+                writes.append((Access(node.dtype, strides), reference))
         written = [node for order, node in sorted(targets, key=lambda t: t[0])]
         pointers = [*body.views]
-        for node in written:
-            storage = self._storage_of(node)
-            pointers.append(View(storage, node.shape, contiguous(node.shape)))
+        targets_ = [self.view(node) for node in written]
+        pointers += targets_
         code = LoopNest(
             unit.domain, unit.reduced or (), tuple(body.accesses), tuple(body.operations),
             tuple(writes), tuple(reductions),
         )  # fmt: skip
-        storages = [self._storage_of(node) for node in written]
+        storages = [view.storage for view in targets_]
         fails = next((n for n in unit.nodes if _may_fail(n)), None)
         two = split(code)
         if two is None:
@@ -256,7 +259,7 @@ class _Scheduler:
         for node in unit.nodes:
             reference = ("acc", 0) if node is head else body.operation(node)
             if node in self.fusion.stored:
-                writes.append((Access(node.dtype, contiguous(unit.domain)), reference))
+                writes.append((Access(node.dtype, self.fusion.view(node).strides), reference))
                 written.append(node)
         if head.primitive.kind == "convolve":
             schedule_convolution(self, unit, body, writes, written)
@@ -277,9 +280,7 @@ class _Scheduler:
             tuple(body.operations),
             tuple(writes),
         )
-        targets = [
-            View(self._storage_of(node), node.shape, contiguous(node.shape)) for node in written
-        ]
+        targets = [self.view(node) for node in written]
         self.launches.append(
             Launch(
                 code, [a, b, *body.views, *targets], [v.storage for v in targets],
@@ -303,6 +304,9 @@ class _Scheduler:
             start = 0
             for part in node.inputs:
                 source = self.view(part)
+                if source.storage is whole.storage:  # it was computed there
+                    start += source.shape[axis]
+                    continue
                 starts = tuple(start if k == axis else 0 for k in range(len(node.shape)))
                 ends = tuple(a + n for a, n in zip(starts, source.shape))
                 self._copy(source, whole.slice(starts, ends, (1,) * len(starts)), node)
@@ -396,7 +400,7 @@ class _Scheduler:
                     targets.append(pick)
         else:
             targets = [node]
-        views = [View(self._storage_of(t), t.shape, contiguous(t.shape)) for t in targets]
+        views = [self.view(t) for t in targets]
         code = Host(node)
         self.launches.append(
             Launch(code, [*reads, *views], [v.storage for v in views], targets, node)

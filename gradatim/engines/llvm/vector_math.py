@@ -21,7 +21,6 @@ from gradatim.engines.llvm.vector_tools import (
     at_most,
     bits,
     bits_of,
-    flip_sign,
     from_bits,
     integer_type,
     nearest_multiple,

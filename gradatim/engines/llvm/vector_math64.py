@@ -2,6 +2,6 @@
 
 from collections.abc import Callable
 
-from gradatim.engines.llvm.emit import Function, Value
+from gradatim.engines.llvm.emit import Value
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {}

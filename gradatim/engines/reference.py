@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.engines import Failure, special
+from gradatim.engines import Failure, deferred_interrupts, special
 from gradatim.engines.reference_windows import WINDOW_MEANING
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, Error
 from gradatim.graph.node import Node
@@ -136,7 +136,7 @@ MEANING["fmod"] = _checked_division(np.fmod)
 
 MEANING["select"] = lambda node, condition, a, b: np.where(condition, a, b)
 MEANING["cast"] = lambda node, x: x.astype(node.dtype.numpy)
-MEANING["bitcast"] = lambda node, x: np.ascontiguousarray(x).view(node.dtype.numpy)
+MEANING["bitcast"] = lambda node, x: np.array(x, order="C").view(node.dtype.numpy)
 
 # --- leaves --------------------------------------------------------------------------------------
 
@@ -190,7 +190,7 @@ MEANING["slice"] = lambda node, x: x[tuple(map(slice, *node.params))]
 @means("pad")
 def _pad(node: Node, x: Array, fill: Array) -> Array:
     low, high = node.params
-    x = x[tuple(slice(max(0, -a), n - max(0, -b)) for n, a, b in zip(x.shape, low, high))]
+    x = x[tuple(slice(max(0, -a), max(0, n + min(0, b))) for n, a, b in zip(x.shape, low, high))]
     result = np.full(node.shape, fill, dtype=x.dtype)
     result[tuple(slice(max(0, a), max(0, a) + n) for n, a in zip(x.shape, low))] = x
     return result
@@ -406,10 +406,11 @@ class ReferenceExecutable:
                 results.append(np.array(array, order="C"))
             else:
                 results.append(array)
-        for k, target in zip(self.outputs, into):  # every value has been read by now
-            if target is not None:
-                source = values[k]
-                np.copyto(target, source)
+        given = [(target, values[k]) for k, target in zip(self.outputs, into) if target is not None]
+        if given:  # every value has been read by now
+            with deferred_interrupts():
+                for target, value in given:
+                    np.copyto(target, value)
         return None, results
 
 

@@ -37,10 +37,18 @@ def _wide(node: Node, x: Array) -> Array:
 
 def _padded(x: Array, low: Shape, high: Shape, fill: int = 0) -> Array:
     """`x` with `fill` around its last dimensions; negative numbers crop."""
-    sizes = x.shape[x.ndim - len(low) :]
-    kept: Any = (slice(max(0, -a), n - max(0, -b)) for n, a, b in zip(sizes, low, high))
-    around = [(0, 0)] * (x.ndim - len(low)) + [(max(0, a), max(0, b)) for a, b in zip(low, high)]
-    return np.pad(x[(..., *kept)], around, constant_values=fill)
+    lead = x.ndim - len(low)
+    sizes = x.shape[lead:]
+    kept: Any = (slice(max(0, -a), max(0, n + min(0, b))) for n, a, b in zip(sizes, low, high))
+    middle = x[(..., *kept)]
+    result = np.full((*x.shape[:lead], *_grown(sizes, low, high)), fill, x.dtype)
+    inner: Any = (slice(max(0, a), max(0, a) + n) for n, a in zip(middle.shape[lead:], low))
+    result[(..., *inner)] = middle
+    return result
+
+
+def _grown(sizes: Shape, low: Shape, high: Shape) -> Shape:
+    return tuple(n + a + b for n, a, b in zip(sizes, low, high))
 
 
 def _taps(window: Shape, stride: Shape, dilation: Shape, counts: Shape) -> Iterator[Any]:
@@ -53,7 +61,7 @@ def _taps(window: Shape, stride: Shape, dilation: Shape, counts: Shape) -> Itera
 
 def _add_taps(parts: Any, node: Node, low: Shape, high: Shape, spatial: Shape) -> Array:
     """Σ over `(slice, values)`: the values added up where they came from, without the padding."""
-    whole = tuple(n + a + b for n, a, b in zip(spatial, low, high))
+    whole = _grown(spatial, low, high)
     total = _wide(node, np.zeros((*node.shape[: -len(spatial)], *whole), node.dtype.numpy))
     for place, values in parts:
         total[place] += values

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gradatim.graph import primitives as p
+from gradatim.graph.dtypes import int64
 from gradatim.graph.node import Node, Shape
 
 # (node, its inputs, which of them have the new axis, the size of that axis) -> the batched node
@@ -128,8 +129,6 @@ def _(node: Node, inputs: Sequence[Node], is_batched: Sequence[bool], count: int
 
 
 def _zero_like(starts: Sequence[Node]) -> Node:
-    from gradatim.graph.dtypes import int64
-
     return p.constant(0, int64, starts[0].device if starts else "cpu")
 
 

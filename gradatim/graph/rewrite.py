@@ -102,6 +102,39 @@ def expand_of_expand(node: Node) -> Node | None:
     return p.expand(source.inputs[0], node.shape) if source.primitive is p.EXPAND else None
 
 
+@rule("slice", "flip", "permute", "reshape")
+def moved_number(node: Node) -> Node | None:
+    """A number that was spread out is the same wherever it is moved."""
+    source = node.inputs[0]
+    if source.primitive is not p.EXPAND or source.inputs[0].shape != ():
+        return None
+    return p.expand(source.inputs[0], node.shape)
+
+
+@rule("slice")
+def last_step(node: Node) -> Node | None:
+    """Of a loop's results, the last step's alone: where the step carries on what it results in,
+    that is the last carry."""
+    source, order = node.inputs[0], tuple(range(node.ndim))
+    if source.primitive is p.PERMUTE:
+        source, order = source.inputs[0], source.params[0]
+    if source.primitive is not p.PICK or source.inputs[0].primitive is not p.SCAN:
+        return None
+    loop, (place,) = source.inputs[0], source.params
+    body, n_carries, _, length, reverse = loop.params
+    if place < n_carries or body.outputs[place] not in body.outputs[:n_carries]:
+        return None
+    starts, stops, steps = (list(param) for param in node.params)
+    time = order.index(0)
+    last = 0 if reverse else length - 1
+    if (starts[time], node.shape[time]) != (last, 1):
+        return None
+    carry = p.pick(loop, body.outputs.index(body.outputs[place]))
+    one = p.permute(p.reshape(carry, (1, *carry.shape)), order)
+    starts[time], stops[time] = 0, 1
+    return p.slice_(one, tuple(starts), tuple(stops), tuple(steps))
+
+
 @rule("contract")
 def permute_into_contract(node: Node) -> Node | None:
     """A contraction reads its operands in any order of axes: a transpose in front of it is free."""

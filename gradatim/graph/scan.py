@@ -12,17 +12,15 @@ thousand steps is one Node, is compiled once, and has a gradient which is again 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from gradatim.graph import primitives as p
-from gradatim.graph.dtypes import DType
 from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
-from gradatim.graph.node import Node, Shape, mode
+from gradatim.graph.node import Node, mode
 
 SCAN: Final = p.Primitive("scan", "scan", kept=True)
-
-Type = tuple[Shape, DType]
 
 
 class Body:
@@ -145,6 +143,15 @@ def is_inline(node: Node) -> bool:
     return node.primitive is p.IOTA or (node.primitive is p.CONSTANT and p.is_special(node))
 
 
+def is_zero(node: Node) -> bool:
+    """Whether a Node is known to hold zeros alone."""
+    while node.primitive is p.EXPAND and node.buffer is None:
+        node = node.inputs[0]
+    if node.primitive is not p.CONSTANT or node.params[0] != 0:
+        return False
+    return math.copysign(1.0, node.params[0]) > 0
+
+
 def close_over(outputs: Sequence[Node], inputs: Sequence[Node]) -> tuple[Body, list[Node]]:
     """The Body between `inputs` and `outputs`, and the outer values which it also reads: these
     become inputs of the Body behind the given ones."""
@@ -220,10 +227,3 @@ def scan(
     """Every result of `scan_node`: the last carries, then the stacked results of the steps."""
     node = scan_node(body, carries, sequences, constants, length, reverse)
     return [p.pick(node, k) for k in range(len(node.shape))]
-
-
-def parts(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...], tuple[Node, ...]]:
-    """The carries, sequences and constants that a scan reads."""
-    _, n_carries, n_sequences, _, _ = node.params
-    split = n_carries + n_sequences
-    return node.inputs[:n_carries], node.inputs[n_carries:split], node.inputs[split:]

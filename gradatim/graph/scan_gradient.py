@@ -22,7 +22,7 @@ from gradatim.graph import primitives as p
 from gradatim.graph.errors import GradientError
 from gradatim.graph.gradient_rules import EVERY, gradient_of, zeros_like
 from gradatim.graph.node import Node, mode
-from gradatim.graph.scan import Body, close_over, rebuild, scan, walk
+from gradatim.graph.scan import Body, close_over, is_zero, rebuild, scan, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,10 +336,10 @@ def _joined(terms: Sequence[Node], whole: Node, made: dict[Node, Node]) -> Node 
         for start, k in pieces:
             if start != end:
                 break
-            end += terms[k].inputs[1].shape[axis]
+            end += terms[k].inputs[0].shape[axis]
         if len(pieces) > 1 and end == whole.shape[axis]:
             chosen = [k for _, k in pieces]
-            updates = [terms[k].inputs[1] for k in chosen]
+            updates = [terms[k].inputs[0] for k in chosen]
             total = p.concatenate([made.get(n, n) for n in updates], axis)
             for k, term in enumerate(terms):
                 if k not in chosen:
@@ -350,16 +350,8 @@ def _joined(terms: Sequence[Node], whole: Node, made: dict[Node, Node]) -> Node 
 
 def _start(node: Node, axis: int) -> int | None:
     """Where along `axis` a piece begins, which is a piece along this axis alone; or None."""
-    if node.primitive is not p.UPDATE_SLICE or not _is_zero(node.inputs[0]):
+    if node.primitive is not p.PAD or not is_zero(node.inputs[1]):
         return None
-    base, update, *starts = node.inputs
-    if any(n.primitive is not p.CONSTANT for n in starts) or set(node.params[0]) != {1}:
-        return None
-    cut = [k for k in range(base.ndim) if update.shape[k] != base.shape[k]]
-    return int(starts[axis].params[0]) if cut == [axis] else None
-
-
-def _is_zero(node: Node) -> bool:
-    while node.primitive is p.EXPAND:
-        node = node.inputs[0]
-    return node.primitive is p.CONSTANT and bool(node.params[0] == 0)
+    low, high = node.params
+    others = [amount for sides in (low, high) for k, amount in enumerate(sides) if k != axis]
+    return int(low[axis]) if not any(others) and min(low[axis], high[axis]) >= 0 else None

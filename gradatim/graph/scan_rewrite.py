@@ -3,6 +3,8 @@
 - *merge*: scans over the same inputs with the same carries become one. (The gradient of a scan
   builds it anew, with more results: this is how it still runs once.)
 - *drop*: results that nobody reads go, and with them what only they need.
+- *start*: a sequence that is zero but for the first step, and is added to a carry (the gradient of
+  a loss of the last output alone), is added to the initial carry.
 - *hoist*: what depends on constants alone is computed before the loop. Costly operations on
   sequences (the input projection of a recurrent cell) are done for all steps at once, before it.
 - *sink*: costly operations that no later step needs (the output projection) are done for all steps
@@ -21,11 +23,21 @@ from gradatim.graph import primitives as p
 from gradatim.graph.batching import batch, can_batch, spread
 from gradatim.graph.node import Node
 from gradatim.graph.program import Program
-from gradatim.graph.scan import SCAN, Body, is_inline, scan_node, walk, with_inputs
+from gradatim.graph.scan import (
+    SCAN,
+    Body,
+    is_inline,
+    is_zero,
+    rebuild,
+    scan_node,
+    walk,
+    with_inputs,
+)
 
 # Worth doing for all steps at once: each reads a value many times.
 COSTLY = ("contract", "convolve", "sort", "cumulative")
 ELEMENTWISE = ("unary", "binary", "select", "cast")
+ADD = p.PRIMITIVES["add"]
 # What can be summed over the steps by the operation itself.
 SUMMED = ("contract", "sum")
 
@@ -36,7 +48,11 @@ def rewrite(program: Program) -> Program:
     """An equal Program whose loops do less."""
     program = merge(program)
     needed, used = needed_results(program)
-    return _replace(program, lambda node, inputs: _Loop(node, inputs, used[node]).results(), needed)
+
+    def results_of(node: Node, inputs: Sequence[Node | None]) -> Results:
+        return _Loop(*started(node, inputs), used[node]).results()
+
+    return _replace(program, results_of, needed)
 
 
 def _replace(
@@ -168,6 +184,70 @@ def _live_inputs(node: Node, used: Iterable[int]) -> set[int]:
         wanted |= carried
 
 
+# --- start ---------------------------------------------------------------------------------------
+
+
+def started(node: Node, inputs: Sequence[Node | None]) -> tuple[Node, Sequence[Node | None]]:
+    """The scan (with its inputs) without sequences that only add something at the first step."""
+    body, n_carries, n_sequences, length, reverse = node.params
+    readers = _readers(body.nodes, body.outputs)
+    known = {inner: inner for inner in body.inputs}
+    given = list(inputs)
+    for k in range(n_carries, n_carries + n_sequences):
+        outer, inner = given[k], body.inputs[k]
+        reads = readers.get(inner, [])
+        if outer is None or len(reads) != 1 or reads[0] is None or reads[0].primitive is not ADD:
+            continue
+        (carry,) = [n for n in reads[0].inputs if n is not inner] or [inner]
+        if carry not in body.inputs[:n_carries] or len(readers[carry]) != 1:
+            continue
+        j = body.inputs.index(carry)
+        start = given[j]
+        first = _first_alone(outer, length, reverse)
+        # From zero alone: the sum x + 0 of a later step is x, but for -0.0, which 0 + x never is.
+        if first is None or start is None or not is_zero(start) or inner.shape != carry.shape:
+            continue
+        given[j] = p.add(start, first)
+        known[inner] = p.full(inner.shape, 0, inner.dtype, inner.device)
+    if all(inner is other for inner, other in known.items()):
+        return node, inputs
+    outputs = rebuild(body.outputs, known)
+    params = (Body(body.inputs, outputs), *node.params[1:])
+    twin = Node(SCAN, node.inputs, params, node.shape, node.dtype, node.device)
+    twin.site = node.site
+    return twin, given
+
+
+def _readers(nodes: Iterable[Node], outputs: Iterable[Node]) -> dict[Node, list[Node | None]]:
+    """Who reads each Node; None for the outside."""
+    readers: dict[Node, list[Node | None]] = {}
+    for node in nodes:
+        for n in node.inputs:
+            readers.setdefault(n, []).append(node)
+    for node in outputs:
+        readers.setdefault(node, []).append(None)
+    return readers
+
+
+def _first_alone(sequence: Node, length: int, reverse: bool) -> Node | None:
+    """The first step's slice of a sequence, if all others are known to be zeros."""
+    order = tuple(range(sequence.ndim))
+    source = sequence
+    if source.primitive is p.PERMUTE:
+        source, order = source.inputs[0], source.params[0]
+    if source.primitive is not p.PAD or not is_zero(source.inputs[1]):
+        return None
+    value, fill = source.inputs
+    low, high = (list(sides) for sides in source.params)
+    time = order[0]
+    first = length - 1 if reverse else 0
+    if (low[time], high[time]) != (first, length - 1 - first) or value.shape[time] != 1:
+        return None
+    low[time] = high[time] = 0
+    one = p.permute(p.pad(value, fill, tuple(low), tuple(high)), order)
+    return p.reshape(one, sequence.shape[1:])
+
+
 # --- hoist and sink ------------------------------------------------------------------------------
 
 CONSTANT, SEQUENCE, CARRIED = range(3)  # what a value in the body depends on, at the most
@@ -257,10 +337,8 @@ class _Loop:
     def _find_sums(self) -> dict[int, list[Node]]:
         """The carries that only add up something which costs nothing to keep or can be summed
         behind the loop by one operation, with what they add."""
-        readers: dict[Node, int] = {}
         live = [self.body.outputs[k] for k in (*self.initial, *self.used_steps)]
-        for read in (*live, *(n for node in walk(live, ()) for n in node.inputs)):
-            readers[read] = readers.get(read, 0) + 1
+        readers = _readers(walk(live, ()), live)
         found = {}
         for k in self.initial:
             terms = self._terms(k, readers)
@@ -268,17 +346,17 @@ class _Loop:
                 found[k] = terms
         return found
 
-    def _terms(self, k: int, readers: dict[Node, int]) -> list[Node] | None:
+    def _terms(self, k: int, readers: dict[Node, list[Node | None]]) -> list[Node] | None:
         """What carry k adds at each step, if that is all it does."""
         carry, out = self.body.inputs[k], self.body.outputs[k]
-        if readers.get(carry) != 1 or out is carry or self.level[carry] != CARRIED:
+        if len(readers.get(carry, ())) != 1 or out is carry or self.level[carry] != CARRIED:
             return None
         terms: list[Node] = []
         stack = [out]
         while stack:
             node = stack.pop()
-            is_sum = node.primitive.name == "add" and node.shape == out.shape
-            if is_sum and readers[node] == 1:
+            is_sum = node.primitive is ADD and node.shape == out.shape
+            if is_sum and len(readers[node]) == 1:
                 stack.extend(reversed(node.inputs))
             else:
                 terms.append(node)
@@ -379,7 +457,7 @@ class _Loop:
     def _sum(self, k: int, parts: Sequence[tuple[Node, list[Node]]]) -> Node:
         """A carried sum, taken over all steps at once."""
         start = self.initial[k]
-        total = None if _is_zero(start) else start
+        total = None if is_zero(start) else start
         for source, movements in parts:
             part = self._placed(self._sum_of(source))
             for movement in reversed(movements):
@@ -414,9 +492,3 @@ def _rearranged(term: Node) -> tuple[Node, list[Node]]:
         movements.append(term)
         term = term.inputs[0]
     return term, movements
-
-
-def _is_zero(node: Node) -> bool:
-    while node.primitive is p.EXPAND:
-        node = node.inputs[0]
-    return node.primitive is p.CONSTANT and bool(node.params[0] == 0)

@@ -244,7 +244,7 @@ def has_empty_window(
     for n, count, size, step, before, spread in zip(spatial, counts, window, stride, low, dilation):
         reach = (size - 1) * spread
         # Quickly, what is so nearly always: no dilation, first and last window touch the inside.
-        if spread == 1 and reach >= before and (count - 1) * step - before < n:
+        if n and spread == 1 and reach >= before and (count - 1) * step - before < n:
             continue
         for k in range(count):
             first = k * step - before

@@ -15,6 +15,7 @@ from gradatim.graph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gradatim.nn import init
 from gradatim.nn.module import Module
 from gradatim.nn.parameter import Parameter
+from gradatim.nn.utils.rnn import PackedSequence, Places
 from gradatim.ops.recurrent import GATES, run_layers
 from gradatim.tensor import Tensor
 
@@ -112,8 +113,10 @@ class RNNBase(Module):
 
     # --- forward ---------------------------------------------------------------------------------
 
-    def _run(self, input: Tensor, hx: Any) -> tuple[Tensor, list[Tensor]]:
+    def _run(self, input: Any, hx: Any) -> tuple[Any, list[Tensor]]:
         """The outputs and the last states, in the form of `input`."""
+        if isinstance(input, PackedSequence):
+            return self._run_packed(input, hx)
         name = "RNN" if self.mode.startswith("RNN") else self.mode
         if input.dim() not in (2, 3):
             kind = "D tensor instead" if name == "RNN" else "D instead"
@@ -128,23 +131,41 @@ class RNNBase(Module):
         if states is None:
             states = [ops.zeros(s, dtype=input.dtype, device=input.device) for s in sizes]
         self._check_states(states, sizes)
-        weights = [weight for several in self.all_weights for weight in several]
-        output, last = run_layers(
-            self.mode,
-            input.transpose(0, 1) if self.batch_first else input,
-            states,
-            weights,
-            self.bias,
-            self.num_layers,
-            self.dropout,
-            self.training,
-            self.bidirectional,
-        )
+        output, last = self._layers(input.transpose(0, 1) if self.batch_first else input, states)
         if self.batch_first:
             output = output.transpose(0, 1)
         if not is_batched:
             output, last = output.squeeze(batch_dim), [end.squeeze(1) for end in last]
         return output, last
+
+    def _run_packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, list[Tensor]]:
+        """Sequences of different lengths: padded, with a mask that stops each where it ends."""
+        data, _, order, back = input
+        if data.dim() != 2:
+            raise ShapeError(f"input must have 2 dimensions, got {data.dim()}")
+        self._check_input(data)
+        places = Places(input.batch_sizes)
+        sizes = self._state_sizes(places.batch)
+        if hx is None:
+            states = [ops.zeros(s, dtype=data.dtype, device=data.device) for s in sizes]
+        else:
+            states = self._states(hx, is_batched=True)
+            if order is not None:
+                states = [state.index_select(1, order) for state in states]
+        self._check_states(states, sizes)
+        output, last = self._layers(places.pad(data), states, places)
+        if back is not None:
+            last = [state.index_select(1, back) for state in last]
+        return PackedSequence(places.pack(output), *input[1:]), last
+
+    def _layers(
+        self, x: Tensor, states: list[Tensor], places: Any = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        weights = [weight for several in self.all_weights for weight in several]
+        return run_layers(
+            self.mode, x, states, weights, self.bias, self.num_layers, self.dropout,
+            self.training, self.bidirectional, places,
+        )  # fmt: skip
 
     def _state_sizes(self, batch: int) -> list[tuple[int, int, int]]:
         """What each part of the state must be."""
@@ -249,7 +270,7 @@ class RNN(RNNBase):
 
     Shape:
         input: (steps, batch, input_size), with `batch_first` (batch, steps, input_size), without a
-            batch (steps, input_size).
+            batch (steps, input_size), or a PackedSequence.
         hx: (num_layers · directions, batch, hidden_size), zeros by default.
         returns: `(output, h)`: the last layer's h of every step, (steps, batch, directions ·
             hidden_size), and the last h of every layer and direction.

@@ -114,6 +114,7 @@ class _Tracing(Capture):
         self.reads_exposed = False
         if outer is not None:  # what a compiled step depends on, it also depends on in here
             self.leaves, self.guards, self.effects = outer.leaves, outer.guards, outer.effects
+            self.modules = outer.modules
 
     def note_read(self, cell: Cell) -> None:
         if self.outer is not None:
@@ -132,7 +133,7 @@ class _Tracing(Capture):
         node = tensor._cell.node
         if node.buffer is None and _depends_on_input([node], self.start):
             raise CaptureError(_LOOKED.format(line_of(user_site())))
-        if self.outer is not None and node.number < self.start:
+        if self.outer is not None:
             self.outer.note_look(tensor)
 
     def note_created(self, cell: Cell) -> None:
@@ -197,9 +198,9 @@ def _trace(
         del ins, given, carry, x, result, new, ys
     finally:
         state.capture, state.special = outer, special
-    for cell in list(tracing.own):
-        if cell.node.buffer is None and _depends_on_input([cell.node], tracing.start):
-            cell.escaped = _ESCAPED
+        for cell in list(tracing.own):
+            if cell.node.buffer is None and _depends_on_input([cell.node], tracing.start):
+                cell.escaped = _ESCAPED
     if tracing.reads_exposed:
         state.exposed_read = state.special = True
     if mode.recording:

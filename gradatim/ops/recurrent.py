@@ -227,7 +227,7 @@ def run_layers(
     dropout: float,
     train: bool,
     bidirectional: bool,
-    mask: Tensor | None = None,
+    places: Any = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """All layers of a network: the outputs of the last, and the last states of all.
 
@@ -237,10 +237,10 @@ def run_layers(
         states: h (and c) of each layer and direction, (layers · directions, batch, size).
         params: the weights of each layer and direction, one after the other.
         dropout: the probability with which outputs between layers are dropped in training.
-        mask: (steps, batch, 1) bools: False where a sequence is over.
+        places: for sequences of different lengths, where they are over (see nn/utils/rnn.py).
     """
     directions = 2 if bidirectional else 1
-    alive = None if mask is None else mask._read()
+    alive = None if places is None else places.mask._read()
     nodes = [param._read() for param in params]
     given = [state._read() for state in states]
     size = len(nodes) // (num_layers * directions)
@@ -258,7 +258,12 @@ def run_layers(
             last.append(end)
         x = outputs[0] if directions == 1 else p.concatenate(outputs, 2)
         if dropout and train and layer < num_layers - 1:
-            x = _dropped(wrap(x), dropout)._read()
+            kept = wrap(x)
+            if places is None:
+                kept = _dropped(kept, dropout)
+            else:  # nothing is drawn for what is padding
+                kept = places.pad(_dropped(places.pack(kept), dropout))
+            x = kept._read()
     ends = [wrap(p.concatenate([_as_row(end[j]) for end in last], 0)) for j in range(len(states))]
     return named(x, "Scan"), ends
 

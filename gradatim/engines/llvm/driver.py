@@ -14,6 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from gradatim.engines.llvm.along import Cumulative, Extreme, Sort
+from gradatim.engines.llvm.along_code import (
+    emit_cumulative,
+    emit_extreme,
+    emit_sort,
+    sort_workspace,
+)
 from gradatim.engines.llvm.contracting import contraction_parts
 from gradatim.engines.llvm.contraction import emit_contraction
 from gradatim.engines.llvm.emit import Function, Module, Value, constant
@@ -21,9 +28,19 @@ from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Launch, LoopNest, View
 from gradatim.engines.llvm.loops import Pieces, emit_loop
 from gradatim.engines.llvm.recurrence import Recurrence, emit_scan
 from gradatim.engines.llvm.rows import emit_rows
+from gradatim.engines.llvm.rowwise import RowNest
+from gradatim.engines.llvm.rowwise_code import emit_rownest
 from gradatim.engines.llvm.schedule import Contraction, Host, Rows, Schedule
+from gradatim.engines.llvm.window_code import (
+    emit_places,
+    emit_windows,
+    places_workspace,
+    window_pointers,
+)
+from gradatim.engines.llvm.windows import Places, Windows
 
 ALONE = 12_000.0  # nanoseconds of work that are not worth waking a thread for
+_ALONG = {Extreme: emit_extreme, Cumulative: emit_cumulative}
 REPORT = 4  # int64 words that say what went wrong
 
 
@@ -106,6 +123,17 @@ class _Writer:
             name = f"kernel{len(self.known)}"
             if isinstance(code, LoopNest):
                 found = _plain(emit_loop(self.module, name, code), _pointer_count(code))
+            elif isinstance(code, RowNest):
+                pieces = emit_rownest(self.module, name, code)
+                found = _plain(pieces, len(code.reads) + len(code.writes))
+            elif isinstance(code, Windows):
+                found = _plain(emit_windows(self.module, name, code), window_pointers(code))
+            elif isinstance(code, Places):
+                found = _places(self.module, name, code)
+            elif type(code) in _ALONG:
+                found = _plain(_ALONG[type(code)](self.module, name, code), 2)
+            elif isinstance(code, Sort):
+                found = _sort(self.module, name, code)
             elif isinstance(code, Recurrence):
                 found = emit_scan(self.module, name, code)
             elif isinstance(code, Rows):
@@ -198,6 +226,20 @@ def _pointer_count(code: LoopNest) -> int:
 def _plain(pieces: list[Pieces], pointers: int) -> Emitted:
     reads: list[Any] = [*range(pointers), "report"]
     return Emitted([(p.name, p.pieces, p.grain, p.cost, reads) for p in pieces], {})
+
+
+def _sort(module: Module, name: str, code: Sort) -> Emitted:
+    spaces = sort_workspace(code)
+    reads: list[Any] = [0, 1, 2, *spaces]
+    parts = [(p.name, p.pieces, p.grain, p.cost, reads) for p in emit_sort(module, name, code)]
+    return Emitted(parts, spaces)
+
+
+def _places(module: Module, name: str, code: Places) -> Emitted:
+    size = places_workspace(code)
+    reads: list[Any] = [0, 1, 2, *["sums"] * (size > 0)]
+    parts = [(p.name, p.pieces, p.grain, p.cost, reads) for p in emit_places(module, name, code)]
+    return Emitted(parts, {"sums": size} if size else {})
 
 
 def _contraction(module: Module, name: str, code: Contraction) -> Emitted:

@@ -42,7 +42,20 @@ class NotLowered(Exception):
 
 # Their results are values of the half types whenever their inputs are: no rounding.
 EXACT = frozenset(
-    ["neg", "abs", "sign", "floor", "ceil", "trunc", "round", "relu", "maximum", "minimum", "copysign", "fmod"]
+    [
+        "neg",
+        "abs",
+        "sign",
+        "floor",
+        "ceil",
+        "trunc",
+        "round",
+        "relu",
+        "maximum",
+        "minimum",
+        "copysign",
+        "fmod",
+    ]
 )
 
 

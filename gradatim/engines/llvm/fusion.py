@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from gradatim.engines.llvm.kernels import View, contiguous
 from gradatim.engines.llvm.loops import can_lower, divides_integers
+from gradatim.engines.llvm.rowwise import join_rows
+from gradatim.engines.llvm.windows import follows_argmax
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node
 from gradatim.graph.program import Program
 
-LOOP, CONTRACTION, MOVE, INDEXED, SCAN, HOST = (
-    "loop", "contraction", "move", "indexed", "scan", "host",
+LOOP, ROWWISE, CONTRACTION, MOVE, INDEXED, WINDOWS, ALONG, SCAN, HOST = (
+    "loop", "rowwise", "contraction", "move", "indexed", "windows", "along", "scan", "host",
 )  # fmt: skip
 
 VIEWS = ("reshape", "permute", "expand", "slice", "flip")
@@ -89,6 +91,7 @@ class Fusion:
         self._alias_parts(nodes)
         for place, node in enumerate(nodes):
             self._add(node, place)
+        join_rows(self)
         self.units = [unit for unit in self.units if unit.nodes]
         self._find_stored()
 
@@ -138,6 +141,8 @@ class Fusion:
             self._join_reduction(node, unit)
         elif kind == LOOP and primitive.kind in _ELEMENTWISE:
             self._join_elementwise(node, unit)
+        elif primitive.name == "window_gather":
+            self._join_argmax(node, unit)
 
     def _kind(self, node: Node) -> str:
         name, kind = node.primitive.name, node.primitive.kind
@@ -151,6 +156,10 @@ class Fusion:
             return MOVE
         if name in _INDEXED:
             return INDEXED
+        if kind == "window":
+            return WINDOWS
+        if kind in ("argreduce", "cumulative", "sort"):
+            return ALONG
         if kind == "scan":
             return SCAN
         return HOST
@@ -310,6 +319,12 @@ class Fusion:
         ):
             self._merge(unit, own)
 
+    def _join_argmax(self, node: Node, own: Unit) -> None:
+        """Let one kernel find both the largest of each window and where it stands."""
+        head = follows_argmax(node)
+        if head is not None and head in self.unit_of:
+            self._merge(self.unit_of[head], own)
+
     def _between(self, early: Unit, late: Unit) -> bool:
         """Whether something that `late` needs, needs `early` itself."""
         stack = [unit for unit in late.before if unit is not early]
@@ -366,6 +381,8 @@ class Fusion:
                     if self.is_inlined(source):
                         continue
                     base = self.view(source).storage
+                    if base in members and unit.kind == ROWWISE:
+                        continue
                     if base not in members or not self._in_register(source, unit):
                         stored.add(base)
         for node in self.views:  # a part of a concatenation is written there

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gradatim.engines.llvm import elementwise, native
+from gradatim.engines.llvm import conversion, elementwise, native
 from gradatim.engines.llvm.emit import (
     Function,
     Module,
@@ -31,6 +31,7 @@ from gradatim.engines.llvm.emit import (
     constant,
     element,
     lanes,
+    like,
     vector,
     vector_constant,
 )
@@ -89,7 +90,7 @@ def to_register(f: Function, value: Value, dtype: DType) -> Value:
     if dtype is dtypes.bool_:
         return f.compare("ne", value, 0)
     if dtype is dtypes.float16 or dtype is dtypes.bfloat16:
-        return f.convert(value, "float")
+        return conversion.from_half_bits(f, f.bitcast(value, like(value.type, "i16")), dtype)
     return value
 
 
@@ -98,7 +99,8 @@ def to_memory(f: Function, value: Value, dtype: DType) -> Value:
     if dtype is dtypes.bool_:
         return f.convert(value, "i8", signed=False)
     if dtype is dtypes.float16 or dtype is dtypes.bfloat16:
-        return f.convert(value, MEMORY_TYPES[dtype])
+        raw = conversion.half_bits(f, value, dtype)
+        return f.bitcast(raw, like(value.type, MEMORY_TYPES[dtype]))
     return value
 
 
@@ -343,7 +345,7 @@ class _Emitter:
         self.length = nest.extents[self.axis] if self.axis is not None else 1
         self.rows = math.prod(nest.extents[k] for k in self.kept)
         self.work = max(1, nest.points) * (
-            1 + sum(_COST.get(op.name, 1) for op in nest.operations)
+            1 + sum(OPERATION_COST.get(op.name, 1) for op in nest.operations)
         )
 
     def run(self) -> list[Pieces]:
@@ -819,7 +821,7 @@ class _Shifted(_Emitter):
 # --- small things --------------------------------------------------------------------------------
 
 # What an operation costs beside an addition, roughly, for the size of pieces.
-_COST = {
+OPERATION_COST = {
     "exp": 6, "log": 8, "tanh": 8, "sigmoid": 8, "erf": 10, "sin": 10, "cos": 10, "pow": 20,
     "div": 3, "sqrt": 3, "expm1": 8, "log1p": 10, "tan": 12, "floor_divide": 8, "remainder": 8,
 }  # fmt: skip

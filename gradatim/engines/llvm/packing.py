@@ -155,20 +155,37 @@ def _by_blocks(f: Function, panel: Panel, source: Value, target: Value, stride: 
         goal = f.at(target, f.mul(line, inner * panel.pitch), panel.target)
         with f.loop(0, inner, wide) as k:
             start = f.binary("smin", k, inner - wide) if inner % wide else k
-            for first in range(0, panel.used, wide):
-                count = min(wide, panel.used - first)
-                block = []
-                for lane in range(first, first + count):
-                    address = f.at(f.at(origin, start, panel.source), lane * stride, panel.source)
-                    block.append(
-                        f.convert(f.load(vector(panel.source, wide), address), panel.target)
+            origin_k = f.at(origin, start, panel.source)
+            goal_k = f.at(goal, f.mul(start, panel.pitch), panel.target)
+
+            def square(origin: Value, goal: Value, count: int, pitch: int) -> None:
+                block = [
+                    f.convert(
+                        f.load(
+                            vector(panel.source, wide), f.at(origin, lane * stride, panel.source)
+                        ),
+                        panel.target,
                     )
-                block += [zero] * (wide - count)
+                    for lane in range(count)
+                ] + [zero] * (wide - count)
                 for r, column in enumerate(transpose(f, block)):
-                    if first + wide > panel.pitch:
-                        column = _first(f, column, panel.pitch - first)
-                    place = f.add(f.mul(start, panel.pitch), r * panel.pitch + first)
-                    f.store(column, f.at(goal, place, panel.target))
+                    if pitch < wide:
+                        column = _first(f, column, pitch)
+                    f.store(column, f.at(goal, r * panel.pitch, panel.target))
+
+            whole = panel.used // wide * wide
+            if whole:
+                with f.loop(0, whole, wide) as lane:
+                    square(
+                        f.at(origin_k, f.mul(lane, stride), panel.source),
+                        f.at(goal_k, lane, panel.target), wide, wide,
+                    )  # fmt: skip
+            if whole < panel.used:
+                square(
+                    f.at(origin_k, whole * stride, panel.source),
+                    f.at(goal_k, whole, panel.target),
+                    panel.used - whole, min(wide, panel.pitch - whole),
+                )  # fmt: skip
 
 
 def _by_table(f: Function, panel: Panel, source: Value, target: Value, first: Value) -> None:

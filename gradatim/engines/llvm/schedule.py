@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradatim.engines.llvm import fusion as fuse
+from gradatim.engines.llvm.along import schedule_along
 from gradatim.engines.llvm.convolution import schedule_convolution
 from gradatim.engines.llvm.fusion import Fusion, Unit
 from gradatim.engines.llvm.kernels import (
@@ -31,6 +32,8 @@ from gradatim.engines.llvm.kernels import (
 )
 from gradatim.engines.llvm.loops import divides_integers, split
 from gradatim.engines.llvm.recurrence import schedule_scan
+from gradatim.engines.llvm.rowwise import schedule_rows
+from gradatim.engines.llvm.windows import schedule_windows
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node, Shape
 from gradatim.graph.program import Program
@@ -386,6 +389,15 @@ class _Scheduler:
         )
         pointers = [table, index, other]
         self.launches.append(Launch(code, pointers, [whole.storage], [node], node))
+
+    def _rowwise(self, unit: Unit) -> None:
+        schedule_rows(self, unit)
+
+    def _along(self, unit: Unit) -> None:
+        schedule_along(self, unit)
+
+    def _windows(self, unit: Unit) -> None:
+        schedule_windows(self, unit)
 
     def _scan(self, unit: Unit) -> None:
         schedule_scan(self, unit)

@@ -70,12 +70,49 @@ def flat_offsets(axes: Sequence[Axis], operand: int) -> list[int]:
     return offsets
 
 
-def divide(f: Function, index: Value, by: int) -> tuple[Value, Value]:
-    """Quotient and remainder of a non-negative i64 by a constant."""
+# --- index arithmetic ----------------------------------------------------------------------------
+# Most extents are constants of which many are 0 and 1: folding those here makes half of the IR.
+
+
+def known(value: Value) -> int | None:
+    """The number that an i64 constant is."""
+    return int(value.name) if value.name[0] not in "%@" else None
+
+
+def plus(f: Function, a: Value, b: Value | int) -> Value:
+    x, y = known(a), b if isinstance(b, int) else known(b)
+    if x is not None and y is not None:
+        return constant(x + y, "i64")
+    if x == 0 and isinstance(b, Value):
+        return b
+    return a if y == 0 else f.add(a, b)
+
+
+def minus(f: Function, a: Value, b: Value | int) -> Value:
+    x, y = known(a), b if isinstance(b, int) else known(b)
+    if x is not None and y is not None:
+        return constant(x - y, "i64")
+    if isinstance(b, Value) and a.name == b.name:
+        return constant(0, "i64")
+    return a if y == 0 else f.sub(a, b)
+
+
+def times(f: Function, a: Value, by: int) -> Value:
+    x = known(a)
+    if x is not None or by == 0:
+        return constant((x or 0) * by, "i64")
+    return a if by == 1 else f.mul(a, by)
+
+
+def divide(f: Function, index: Value, by: int, parts: int = 0) -> tuple[Value, Value]:
+    """Quotient and remainder of a non-negative i64 by a constant; `parts`: how many quotients
+    there can be, where that is known."""
     if by == 1:
         return index, constant(0, "i64")
+    if parts == 1:
+        return constant(0, "i64"), index
     quotient = f.div(index, by, signed=False)
-    return quotient, f.sub(index, f.mul(quotient, by))
+    return quotient, minus(f, index, times(f, quotient, by))
 
 
 def locate(f: Function, axes: Sequence[Axis], index: Value, operand: int) -> Value:
@@ -84,9 +121,9 @@ def locate(f: Function, axes: Sequence[Axis], index: Value, operand: int) -> Val
     joined = collapse(axes, [operand])
     for axis in reversed(joined[1:]):
         index, place = divide(f, index, axis.extent)
-        offset = f.add(offset, f.mul(place, axis.strides[operand]))
-    if joined and joined[0].strides[operand]:
-        offset = f.add(offset, f.mul(index, joined[0].strides[operand]))
+        offset = plus(f, offset, times(f, place, axis.strides[operand]))
+    if joined:
+        offset = plus(f, offset, times(f, index, joined[0].strides[operand]))
     return offset
 
 
@@ -137,18 +174,19 @@ class Tiling:
         axis = self.axes[self.cut]
         if self.per_block:
             block, number = divide(f, tile, self.along)
-            first = f.mul(block, self.per_block)
-            wanted = f.add(first, f.mul(number, self.step))
+            first = times(f, block, self.per_block)
+            wanted = plus(f, first, times(f, number, self.step))
             start = f.binary("smin", wanted, axis.extent - self.step)
             end = f.sub(f.add(first, self.per_block), start)
             return start, f.sub(wanted, start), f.binary("smin", end, self.step)
-        outer, number = divide(f, tile, self.along)
-        wanted = f.mul(number, self.step)
+        outer, number = divide(f, tile, self.along, size(self.axes[: self.cut]))
+        wanted = times(f, number, self.step)
         start = wanted
         if axis.extent % self.step:
             start = f.binary("smin", wanted, axis.extent - self.step)
-        flat = f.mul(f.add(f.mul(outer, axis.extent), start), self.inner)
-        return flat, f.mul(f.sub(wanted, start), self.inner), constant(self.size, "i64")
+        flat = times(f, plus(f, times(f, outer, axis.extent), start), self.inner)
+        new = times(f, minus(f, wanted, start), self.inner)
+        return flat, new, constant(self.size, "i64")
 
 
 def round_up(number: int, multiple: int) -> int:

@@ -594,7 +594,7 @@ def along_axis(index: Node, shape: Shape, axis: int) -> Node:
             )
         if place is not None:
             if stride != 1:
-                place = p.mul(place, p.constant(stride, int64, index.device))
+                place = p.mul(place, p.fixed(stride, int64, index.device))
             flat = place if flat is None else p.add(flat, place)
         stride *= shape[k]
     return index if flat is None else flat

@@ -141,6 +141,16 @@ def constant(number: bool | int | float, dtype: DType, device: str = "cpu") -> N
 _SPECIAL = "special"
 
 
+def fixed(number: bool | int | float, dtype: DType, device: str = "cpu") -> Node:
+    """A constant that follows from shapes: like the special ones, it is part of a Program's key,
+    so that an engine can rely on it."""
+    key = (number, dtype, device)
+    found = _constants.get(key)
+    if found is None:
+        found = _constants[key] = Node(CONSTANT, (), (number,), (), dtype, device)
+    return found
+
+
 def is_special(node: Node) -> bool:
     """Whether a constant is part of the Program's key."""
     return node.meta is _SPECIAL

@@ -74,7 +74,7 @@ class Fusion:
         inlined: constants and iotas.
     """
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, rowwise: bool = True):
         self.program = program
         self.unit_of: dict[Node, Unit] = {}
         self.views: dict[Node, View] = {}
@@ -91,7 +91,8 @@ class Fusion:
         self._alias_parts(nodes)
         for place, node in enumerate(nodes):
             self._add(node, place)
-        join_rows(self)
+        if rowwise:
+            join_rows(self)
         self.units = [unit for unit in self.units if unit.nodes]
         self._find_stored()
 
@@ -284,6 +285,8 @@ class Fusion:
                 continue
             if len(own.nodes) + len(unit.nodes) > MAX_NODES:
                 continue
+            if unit.domain in ((), (1,)) and not own.before <= unit.before | {unit}:
+                continue  # little to gain, and other readers of a number would have to wait
             if not self._between(unit, own):
                 own = self._merge(unit, own)
 

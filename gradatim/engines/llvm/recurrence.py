@@ -67,7 +67,7 @@ class Recurrence:
 
 def schedule_scan(scheduler: Any, unit: Any) -> None:
     """Append the launches of a scan to a schedule (or let the reference engine run it)."""
-    from gradatim.engines.llvm.schedule import Host, schedule
+    from gradatim.engines.llvm.schedule import Contraction, schedule
 
     (node,) = unit.nodes
     body, n_carries, n_sequences, length, reverse = node.params
@@ -102,8 +102,9 @@ def schedule_scan(scheduler: Any, unit: Any) -> None:
     for view in constants:
         strides.append(tuple(t * view.storage.dtype.itemsize for t in view.strides))
     program = Program(body.inputs, outs, tuple(strides), ("body",))
-    steps = schedule(program)
-    if any(isinstance(x.code, Host) or x.node is not None for x in steps.launches):
+    steps = schedule(program, rowwise=False)
+    known = (LoopNest, Contraction)
+    if any(not isinstance(x.code, known) or x.node is not None for x in steps.launches):
         scheduler._host(unit)
         return
     initial = [_compact(scheduler, v, node) for v in views[:n_carries]]

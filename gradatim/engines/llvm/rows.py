@@ -28,11 +28,12 @@ def emit_rows(module: Module, name: str, code: Any) -> list[Pieces]:
     table, index, other, report = (f.load("ptr", f.at(f.params[0], k, "ptr")) for k in range(4))
     count = math.prod(n for n, _, _ in code.index)
     width = math.prod(n for n, _, _ in code.row)
-    per_piece = max(1, PIECE // max(1, width)) if code.how == "gather" else max(1, count)
+    in_order = code.how in ("scatter_add", "scatter_set")
+    per_piece = max(1, count) if in_order else max(1, PIECE // max(1, width))
     extent = code.axis[0]
     begin = f.mul(f.params[1], per_piece)
     end = f.binary("smin", f.mul(f.params[2], per_piece), count)
-    if code.how == "gather":
+    if not in_order:
         _each(f, module, code, (table, index, other, report), begin, end, extent, move=True)
     else:  # check all first: a scatter writes over what it reads
         _each(f, module, code, (table, index, other, report), begin, end, extent, move=False)
@@ -51,13 +52,15 @@ def _each(
     with f.loop(begin, end) as k:
         where, shift = _offsets(f, k, code.index)
         row = f.load("i64", f.at(index, where, "i64"))
-        if not move or code.how == "gather":
+        if not move or code.how in ("gather", "check"):
             outside = f.compare("ge", row, extent, signed=False)
             with f.if_(outside):
                 f.store(row, report)
                 f.do("ret i32 1")
                 f.start(f.label("dead"))
-        if move:
+        if code.how == "check":
+            f.store(row, f.at(other, shift, type))
+        elif move:
             source = f.at(table, f.mul(row, code.axis[1]), type)
             target = f.at(other, shift, type)
             _row(f, module, code, source, target)

@@ -82,7 +82,8 @@ class RowNest:
 
 def join_rows(fusion: Any) -> None:
     """Make one unit of kind "rowwise" of loops that go row by row over the same rows."""
-    for first in list(fusion.units):
+    loops = [unit for unit in fusion.units if unit.kind == "loop"]
+    for first in sorted(loops, key=lambda unit: -math.prod(unit.domain)):
         unit = first
         grown = _is_anchor(fusion, unit)
         while grown:

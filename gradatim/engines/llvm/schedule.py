@@ -31,10 +31,12 @@ from gradatim.engines.llvm.kernels import (
     contiguous,
 )
 from gradatim.engines.llvm.loops import divides_integers, split
+from gradatim.engines.llvm.one_hot import compared
 from gradatim.engines.llvm.recurrence import schedule_scan
 from gradatim.engines.llvm.rowwise import schedule_rows
 from gradatim.engines.llvm.windows import schedule_windows
 from gradatim.graph import primitives as p
+from gradatim.graph.dtypes import int64
 from gradatim.graph.node import Node, Shape
 from gradatim.graph.program import Program
 
@@ -74,7 +76,8 @@ class Rows:
     """Gather or scatter: rows of axis 0, by an index that is checked.
 
     Attributes:
-        how: "gather", "scatter_add" or "scatter_set".
+        how: "gather", "scatter_add", "scatter_set", or "check": a gather of 0, 1, 2 ..., which
+            only looks whether every index is inside.
         axis: how many rows there are to choose from, and what an error calls them.
         index: extent and stride of each axis of the index.
         row: extent of each axis of a row, with its strides in the table and in the other operand.
@@ -122,15 +125,16 @@ class Schedule:
         return "\n".join(lines)
 
 
-def schedule(program: Program) -> Schedule:
-    """Turn a (simplified) Program into launches."""
-    return _Scheduler(program).run()
+def schedule(program: Program, rowwise: bool = True) -> Schedule:
+    """Turn a (simplified) Program into launches; without `rowwise` into plain loops where kernels
+    that go row by row would do."""
+    return _Scheduler(compared(program) if rowwise else program, rowwise).run()
 
 
 class _Scheduler:
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, rowwise: bool):
         self.program = program
-        self.fusion = Fusion(program)
+        self.fusion = Fusion(program, rowwise)
         self.storage: dict[Any, Storage] = {}
         self.launches: list[Launch] = []
         for position, node in enumerate(program.inputs):
@@ -371,11 +375,16 @@ class _Scheduler:
 
     def _indexed(self, unit: Unit) -> None:
         (node,) = unit.nodes
-        x, index = self.view(node.inputs[0]), self.view(node.inputs[1])
+        index = self.view(node.inputs[1])
+        if _is_check(node):
+            x = View(index.storage, node.inputs[0].shape, (0,))  # never read
+        else:
+            x = self.view(node.inputs[0])
         whole = View(self._storage_of(node), node.shape, contiguous(node.shape))
         how = node.primitive.name
         if how == "gather":
             table, other = x, whole
+            how = "check" if _is_check(node) else how
         else:
             self._copy(x, whole, node)
             table, other = whole, self.view(node.inputs[2])
@@ -435,6 +444,13 @@ def copy(
         len(shifts),
     )
     return Launch(code, [source, target, *shifts], [target.storage], [node])
+
+
+def _is_check(node: Node) -> bool:
+    """Whether a gather only gives its index back."""
+    table = node.inputs[0]
+    is_count = table.primitive is p.IOTA and table.ndim == 1 and table.dtype is int64
+    return node.primitive is p.GATHER and is_count
 
 
 def _may_fail(node: Node) -> bool:
@@ -500,6 +516,7 @@ def _in_order(units: Sequence[Unit]) -> list[Unit]:
                 continue
             waiting = sorted((u for u in unit.before if u not in done), key=lambda u: -u.first)
             if waiting:
+                assert not any(u in stack for u in waiting), f"kernels that wait for each other: {unit}"
                 stack.extend(waiting)
                 continue
             done.add(unit)

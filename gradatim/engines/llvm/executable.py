@@ -15,6 +15,7 @@ from gradatim.engines.llvm import cache, native, threads
 from gradatim.engines.llvm.driver import REPORT, emit_schedule
 from gradatim.engines.llvm.emit import Module
 from gradatim.engines.llvm.kernels import INPUT, OUTPUT, View
+from gradatim.engines.llvm.probe import Probe
 from gradatim.engines.llvm.schedule import Rows, Schedule, schedule
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange
 from gradatim.graph.program import Program
@@ -228,6 +229,11 @@ class LLVMEngine:
         if not program.replaces and program.key[-1] != "step" and _cost(simple) < SMALL:
             return Tiered(simple)
         return LLVMExecutable(simple)
+
+    def make_probe(self, threads_: int) -> Probe:
+        """What measures the speed of that many threads; Programs use as many from now on."""
+        threads.set_num_threads(threads_)
+        return Probe()
 
     def from_host(self, array: Array, device: str, sharding: Any = None) -> Array:
         return array

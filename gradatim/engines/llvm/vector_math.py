@@ -34,6 +34,7 @@ from gradatim.engines.llvm.vector_tools import (
     reduced,
     scale,
     sign_bit,
+    two_product,
     where_any,
     with_sign,
 )
@@ -157,19 +158,24 @@ def log(f: Function, x: Value) -> Value:
     return _finished(f, x, _log_of(f, *_split(f, x)))
 
 
+def _log_in_base(f: Function, m: Value, base: tuple[float, ...]) -> tuple[Value, Value]:
+    """log(1 + m) times a constant of two parts, as a sum of a large and a small number."""
+    head, lost = two_product(f, m, constant(base[0], m.type))
+    tail = f.mul(f.mul(m, m), polynomial(f, m, c.LOG))
+    return head, f.fma(tail, base[0], f.fma(m, base[1], lost))
+
+
 def log2(f: Function, x: Value) -> Value:
     m, k = _split(f, x)
-    square = f.mul(m, m)
-    tail = f.fma(f.mul(square, polynomial(f, m, c.LOG)), c.LOG2_E[0], f.mul(m, c.LOG2_E[1]))
-    return _finished(f, x, f.add(k, f.fma(m, c.LOG2_E[0], tail)))
+    head, tail = _log_in_base(f, m, c.LOG2_E)
+    return _finished(f, x, f.add(k, f.add(head, tail)))
 
 
 def log10(f: Function, x: Value) -> Value:
     m, k = _split(f, x)
-    square = f.mul(m, m)
-    tail = f.fma(f.mul(square, polynomial(f, m, c.LOG)), c.LOG10_E[0], f.mul(m, c.LOG10_E[1]))
-    tail = f.fma(k, c.LOG10_2[1], tail)
-    return _finished(f, x, f.fma(k, c.LOG10_2[0], f.fma(m, c.LOG10_E[0], tail)))
+    head, tail = _log_in_base(f, m, c.LOG10_E)
+    tail = f.add(head, f.fma(k, c.LOG10_2[1], tail))
+    return _finished(f, x, f.fma(k, c.LOG10_2[0], tail))
 
 
 def log1p(f: Function, x: Value) -> Value:

@@ -123,7 +123,7 @@ def sigmoid(f: Function, x: Value) -> Value:
 # --- logarithms ----------------------------------------------------------------------------------
 
 
-def _split(f: Function, x: Value) -> tuple[Value, Value]:
+def split(f: Function, x: Value) -> tuple[Value, Value]:
     """x = (1 + m) · 2^k with 1 + m from 3/4 to 3/2: m, and k as a float."""
     if f.module.features.has_masks:
         mantissa = avx512.get_mantissa(f, x)
@@ -141,7 +141,7 @@ def _split(f: Function, x: Value) -> tuple[Value, Value]:
 
 
 def _finished(f: Function, x: Value, value: Value) -> Value:
-    """A logarithm with its ends; those come of themselves where `_split` gives k = -inf for 0."""
+    """A logarithm with its ends; those come of themselves where `split` gives k = -inf for 0."""
     return value if f.module.features.has_masks else _ends(f, x, value)
 
 
@@ -159,7 +159,7 @@ def _log_of(f: Function, m: Value, k: Value) -> Value:
 
 
 def log(f: Function, x: Value) -> Value:
-    return _finished(f, x, _log_of(f, *_split(f, x)))
+    return _finished(f, x, _log_of(f, *split(f, x)))
 
 
 def _log_in_base(f: Function, m: Value, base: tuple[float, ...]) -> tuple[Value, Value]:
@@ -170,13 +170,13 @@ def _log_in_base(f: Function, m: Value, base: tuple[float, ...]) -> tuple[Value,
 
 
 def log2(f: Function, x: Value) -> Value:
-    m, k = _split(f, x)
+    m, k = split(f, x)
     head, tail = _log_in_base(f, m, c.LOG2_E_64)
     return _finished(f, x, f.add(k, f.add(head, tail)))
 
 
 def log10(f: Function, x: Value) -> Value:
-    m, k = _split(f, x)
+    m, k = split(f, x)
     head, tail = _log_in_base(f, m, c.LOG10_E_64)
     tail = f.add(head, f.fma(k, c.LOG10_2_64[1], tail))
     return _finished(f, x, f.fma(k, c.LOG10_2_64[0], tail))
@@ -185,7 +185,7 @@ def log10(f: Function, x: Value) -> Value:
 def log1p(f: Function, x: Value) -> Value:
     """The logarithm of 1 + x, with what the sum lost added to the mantissa."""
     total, lost = two_sum(f, _one(x), x)
-    m, k = _split(f, total)
+    m, k = split(f, total)
     if f.module.features.has_masks:
         lost = avx512.scalef(f, lost, f.neg(k))
     else:  # 2^-k, or 0 where it is no normal number (and nothing was lost)

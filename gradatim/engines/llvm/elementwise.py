@@ -171,10 +171,6 @@ def _relu(f: Function, x: Value) -> Value:
     return f.select(f.compare("gt", constant(0.0, x.type), x), constant(0.0, x.type), x)
 
 
-def _rsqrt(f: Function, x: Value) -> Value:
-    return f.div(1.0, f.unary("sqrt", x))
-
-
 # --- binary --------------------------------------------------------------------------------------
 
 
@@ -293,7 +289,6 @@ LOWERINGS: dict[str, Lowering] = {
     "trunc": _by_kind(truncate, _same, _same),
     "round": _by_kind(nearest, _same),
     "sqrt": _of_floats(lambda f, x: f.unary("sqrt", x)),
-    "rsqrt": _of_floats(_rsqrt),
     "relu": _by_kind(_relu, lambda f, x, signed: f.binary("smax", x, 0) if signed else x),
     "not": _by_kind(None, lambda f, x, signed: f.not_(x), Function.not_),
     "add": _arithmetic(Function.add, Function.or_),

@@ -27,10 +27,19 @@ from gradatim.engines.llvm.vector_tools import (
 INFINITY = float("inf")
 
 
+def _split_with_ends(f: Function, size: Value) -> tuple[Value, Value]:
+    """`split`, with k = -inf for 0, inf for inf and NaN for NaN."""
+    m, k = split(f, size)
+    if f.module.features.has_masks:
+        return m, k  # so it is already
+    end = f.select(f.compare("eq", size, 0.0), constant(-INFINITY, size.type), size)
+    ordinary = f.and_(f.compare("gt", size, 0.0), f.compare("lt", size, INFINITY))
+    return m, f.select(ordinary, k, end)
+
+
 def _short_power(f: Function, x: Value, y: Value) -> Value:
     """x^y for doubles whose result is to be rounded to float32."""
-    size = f.unary("fabs", x)
-    m, k = split(f, size)
+    m, k = _split_with_ends(f, f.unary("fabs", x))
     log = f.fma(m, polynomial(f, m, c.LOG2_POWER), k)
     exponent = at_most(f, at_least(f, f.mul(y, log), -160.0), 135.0)
     n, n_bits = nearest_multiple(f, exponent, 1.0)
@@ -66,7 +75,7 @@ def _log2_in_two(f: Function, m: Value, k: Value) -> tuple[Value, Value]:
 
 
 def _long_power(f: Function, x: Value, y: Value) -> Value:
-    m, k = split(f, f.unary("fabs", x))
+    m, k = _split_with_ends(f, f.unary("fabs", x))
     log, log_low = _log2_in_two(f, m, k)
     exponent, lost = two_product(f, y, log)
     lost = f.fma(y, log_low, lost)

@@ -54,6 +54,8 @@ def lgamma(f: Function, x: Value) -> Value:
     correction = log(f, f.select(negative, reflected, product))
     value = f.select(negative, f.sub(correction, high), f.sub(high, correction))
     pole = f.and_(f.compare("le", x, 0.0), f.compare("eq", floor(f, x), x))
+    root = f.or_(f.compare("eq", x, 1.0), f.compare("eq", x, 2.0))
+    value = f.select(root, 0.0, value)
     infinite = f.or_(pole, f.compare("eq", size, INFINITY))
     return f.select(infinite, constant(INFINITY, x.type), value)
 

@@ -195,6 +195,19 @@ def log1p(f: Function, x: Value) -> Value:
     return _ends(f, x, with_sign(f, f.unary("fabs", value), sign_bit(f, x)), -1.0)
 
 
+# --- reciprocal of the square root ---------------------------------------------------------------
+
+
+def rsqrt(f: Function, x: Value) -> Value:
+    """A guess to 14 bits where there is one, and a step of Newton's method."""
+    if not f.module.features.has_masks:
+        return f.div(1.0, f.unary("sqrt", x))
+    guess = avx512.rsqrt_guess(f, x)
+    error = f.fma(f.neg(f.mul(x, guess)), guess, constant(1.0, x.type))
+    better = f.fma(f.mul(guess, 0.5), error, guess)
+    return f.select(f.is_nan(better), guess, better)  # 0 and inf: the guess is exact
+
+
 # --- sine and cosine -----------------------------------------------------------------------------
 
 LARGE = 2.0**17  # from here on the reduction takes the slow way
@@ -269,5 +282,6 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "tanh": tanh,
     "sigmoid": sigmoid,
     "erf": erf,
+    "rsqrt": rsqrt,
     **{name: through_double(vector_math64.FUNCTIONS[name]) for name in THROUGH_DOUBLE},
 }

@@ -405,7 +405,12 @@ def erfc(f: Function, x: Value) -> Value:
     return f.select(f.compare("ge", size, 0.5), far, near)
 
 
+def rsqrt(f: Function, x: Value) -> Value:
+    return f.div(1.0, f.unary("sqrt", x))
+
+
 FUNCTIONS: dict[str, Callable[..., Value]] = {
+    "rsqrt": rsqrt,
     "exp": exp,
     "exp2": exp2,
     "expm1": expm1,

@@ -221,18 +221,18 @@ def _integer_power(f: Function, base: Value, exponent: Value, signed: bool) -> V
         left = f.select(negative, f.sub(0, exponent), exponent)
     width = int(one.type.split("i")[-1].rstrip(">"))
     with f.loop(0, width, carry=[one, base, left]) as turn:
-        result, square, rest = turn.carry
+        power, square, rest = turn.carry
         odd = f.compare("ne", f.and_(rest, 1), 0)
-        turn.next(
-            f.select(odd, f.mul(result, square), result), f.mul(square, square), f.shr(rest, 1)
-        )
+        power = f.select(odd, f.mul(power, square), power)
+        turn.next(power, f.mul(square, square), f.shr(rest, 1))
     result: Value = turn.results[0]
     return result
 
 
 def _power(f: Function, dtype: DType, result: DType, values: list[Value]) -> Value:
     if dtype.is_integer:
-        return _integer_power(f, *values, dtype.is_signed)
+        base, exponent = values
+        return _integer_power(f, base, exponent, dtype.is_signed)
     return _math("pow")(f, dtype, result, values)
 
 

@@ -42,7 +42,7 @@ def keep(reduced: Node, shape: Shape, axes: Shape, keepdim: bool) -> Node:
 
 def count_along(shape: Shape, axes: Shape) -> int:
     """How many elements become one."""
-    return math.prod(shape[k] for k in axes)
+    return math.prod(shape if len(axes) == len(shape) else [shape[k] for k in axes])
 
 
 def widened(x: Node) -> Node:

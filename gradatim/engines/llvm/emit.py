@@ -168,6 +168,7 @@ class Module:
         self.functions: dict[str, Function] = {}
         self.declarations: dict[str, str] = {}
         self.globals: dict[str, str] = {}
+        self.scratch_users: set[str] = set()  # functions that want the memory of their thread
 
     def function(
         self, name: str, params: Sequence[Type], returns: Type, *, internal: bool = False

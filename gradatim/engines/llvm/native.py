@@ -145,7 +145,9 @@ def _jit() -> Any:
 _loaded = 0
 
 
-def load(code: bytes, exports: Iterable[str], imports: Mapping[str, int] | None = None) -> Library:
+def load(
+    code: bytes, exports: Iterable[str], imports: Mapping[str, int] | None = None
+) -> Library:
     """Put object code into this process.
 
     Args:

@@ -137,13 +137,12 @@ def _split(f: Function, x: Value) -> tuple[Value, Value]:
     return m, f.sub(f.convert(k, "float"), f.select(small, constant(23.0, x.type), 0.0))
 
 
-def _finished(f: Function, x: Value, value: Value) -> Value:
-    """A logarithm with its ends; those come of themselves where `_split` gives k = -inf for 0."""
-    return value if f.module.features.has_masks else _ends(f, x, value)
-
-
-def _ends(f: Function, x: Value, value: Value, zero: float = 0.0) -> Value:
-    """-inf at `zero`, NaN below, inf at inf, NaN at NaN."""
+def _finished(f: Function, x: Value, value: Value, zero: float = 0.0) -> Value:
+    """A logarithm with its ends: -inf at `zero`, NaN below, inf at inf, NaN at NaN. They come of
+    themselves where `_split` gives k = -inf for 0.
+    """
+    if f.module.features.has_masks:
+        return value
     ordinary = f.and_(f.compare("gt", x, zero), f.compare("lt", x, INFINITY))
     edge = f.select(f.compare("eq", x, zero), constant(-INFINITY, x.type), x)
     edge = f.select(f.compare("lt", x, zero), constant(float("nan"), x.type), edge)
@@ -185,14 +184,16 @@ def log1p(f: Function, x: Value) -> Value:
     lost = f.add(f.sub(1.0, f.sub(total, kept)), f.sub(x, kept))
     m, k = _split(f, total)
     if f.module.features.has_masks:
-        lost = avx512.scalef(f, lost, f.neg(k))
+        # Where 1 + x is infinite or 0 the scaled loss has to be a number: k gives the result.
+        lost = f.select(f.compare("lt", lost, 1.0), lost, 1.0)
+        lost = avx512.scalef(f, lost, f.neg(at_least(f, k, -30.0)))
     else:  # 2^-k, or 0 where it is no normal number (and nothing was lost)
         raw = bits(f, total)
         shifted = f.and_(f.sub(raw, bits_of(0.75, raw.type)), -(1 << 23))
         inverse = f.binary("smax", f.sub(bits_of(1.0, raw.type), shifted), 0)
         lost = f.mul(lost, from_bits(f, inverse))
-    value = _log_of(f, f.add(m, lost), k)
-    return _ends(f, x, with_sign(f, f.unary("fabs", value), sign_bit(f, x)), -1.0)
+    value = f.unary("fabs", _log_of(f, f.add(m, lost), k))
+    return _finished(f, x, with_sign(f, value, sign_bit(f, x)), -1.0)
 
 
 # --- reciprocal of the square root ---------------------------------------------------------------

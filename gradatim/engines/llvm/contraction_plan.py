@@ -382,6 +382,8 @@ def cost(features: Features, plan: Plan) -> float:
         if any(v.used < v.width for v in plan.vectors):
             turn += 0.1 * vectors
     total = batch * tiles * (depth * turn + each * plan.parts.blocks)
+    if plan.parts.blocks > 1:
+        total += 1.7 * plan.parts.blocks * batch * size(p.rows) * size(p.columns)
     for side, packed, axes, tiling, pitch in (
         (S, choice.pack_s, p.rows, plan.rows, rows),
         (V, choice.pack_v, p.columns, plan.columns, plan.pitch),

@@ -4,8 +4,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 EPOCHS ?= 20
 SEED   ?= 0
+ENGINE ?= llvm
+PROGRAMS ?= 20000
+JOBS   ?= 1
 
-.PHONY: train test lint types conformance clean
+.PHONY: train test lint types conformance fuzz clean
 
 # One stamp file for each set of extras, so that a second run installs nothing.
 $(VENV)/.installed-%: pyproject.toml
@@ -30,6 +33,12 @@ types: $(VENV)/.installed-lint $(VENV)/.installed-test
 
 conformance: $(VENV)/.installed-peers $(VENV)/.installed-test
 	@$(BIN)/python -m pytest tests/conformance
+
+# Random programs, the engine against the reference engine. GUARD=1: in guarded memory.
+# FEATURES=avx512, avx2 or sse2: code for a smaller processor.
+fuzz: $(VENV)/.installed-test
+	@$(BIN)/python -m tests.engines.fuzz --engine $(ENGINE) --programs $(PROGRAMS) --seed $(SEED) \
+		--jobs $(JOBS) $(if $(GUARD),--guard) $(if $(FEATURES),--features $(FEATURES))
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node
-from gradatim.realize import Cell, flush, line_of, state
+from gradatim.realize import Cell, flush, line_of, local, state
 from gradatim.tensor import Tensor, from_array, user_site, wrap
 
 ESCAPED = (
@@ -42,9 +42,10 @@ class Capture:
         self.cells: dict[Cell, Node] = {}  # read or written, with the content at entry
         self.written: dict[Cell, None] = {}
         self.created: list[weakref.ref[Cell]] = []
-        self.sources: dict[Node, Callable[[], Any]] = {}
-        self.effects: list[Callable[[], None]] = []
+        self.sources: dict[Node, Callable[[], Any] | None] = {}
+        self.effects: list[Callable[[], Any]] = []
         self.guards: list[tuple[Callable[[], Hashable], Hashable]] = []
+        self.modules: dict[int, Any] = {}  # those called, by their id
         self.grads: dict[int, tuple[Tensor, Tensor | None]] = {}
         self.cleared = set(cleared)
         self.leaves: dict[int, tuple[Tensor, Cell]] = {}  # those that wanted a gradient
@@ -84,9 +85,14 @@ class Capture:
     def note_created(self, cell: Cell) -> None:
         self.created.append(weakref.ref(cell))
 
-    def add_source(self, node: Node, read: Callable[[], Any]) -> None:
-        """`node`'s value is what `read()` gives at each replay."""
+    def add_source(self, node: Node, read: Callable[[], Any] | None) -> None:
+        """`node`'s value is what `read()` gives at each replay; None: an effect writes it to the
+        Node's buffer."""
         self.sources[node] = read
+
+    def add_draw(self, node: Node, draw: Callable[[], Any]) -> None:
+        """`node` holds random numbers: `draw()` gives new ones."""
+        self.add_source(node, draw)
 
     def note_grad(self, tensor: Tensor, cleared: bool) -> None:
         """`.grad` of a tensor is about to be set."""
@@ -123,38 +129,57 @@ def _node_number() -> int:
 
 def capturing() -> bool:
     """Whether a step is being captured now."""
-    return state.capture is not None
+    return local.capture is not None
 
 
 def guard(read: Callable[[], Hashable]) -> None:
     """In capture: the captured Program is only right while `read()` gives what it gives now."""
-    if state.capture is not None:
-        state.capture.guards.append((read, read()))
+    if local.capture is not None:
+        local.capture.guards.append((read, read()))
 
 
-def on_replay(effect: Callable[[], None]) -> None:
+def guard_module(module: Any) -> None:
+    """In capture: the captured Program is only right while `module` is in the mode it is in now,
+    and has the parameters it has now."""
+    if local.capture is not None:
+        local.capture.modules[id(module)] = module
+
+
+def on_replay(effect: Callable[[], Any]) -> None:
     """In capture: call `effect` before each run of the Program, the first too."""
-    if state.capture is not None:
-        state.capture.effects.append(effect)
+    if local.capture is not None:
+        local.capture.effects.append(effect)
 
 
-def host_scalar(read: Callable[[], float], like: Tensor | None = None) -> Any:
-    """A number that lives in Python: in capture a 0-d tensor, read anew for each run."""
-    if state.capture is None:
+def host_scalars(
+    read: Callable[[], Sequence[float]], count: int, like: Tensor
+) -> list[Tensor] | Sequence[float]:
+    """Numbers that live in Python: in capture `count` 0-d tensors of the dtype of `like`, all read
+    anew before each run.
+
+    They share one array, which is written in place: its address is part of the bound executable.
+    """
+    if local.capture is None:
         return read()
-    from gradatim.graph.dtypes import get_default_dtype
+    numbers = np.zeros(count, like.dtype.numpy)
 
-    dtype = like.dtype if like is not None else get_default_dtype()
-    node = p.value(np.asarray(0, dtype.numpy), (), dtype)
-    state.capture.add_source(node, lambda: np.asarray(read()).astype(dtype.numpy))
-    return wrap(node)
+    def refresh() -> None:
+        numbers[:] = read()
+
+    on_replay(refresh)
+    made = []
+    for k in range(count):
+        node = p.value(numbers[k : k + 1].reshape(()), (), like.dtype)
+        local.capture.add_source(node, None)
+        made.append(wrap(node))
+    return made
 
 
 @contextlib.contextmanager
 def outside() -> Iterator[None]:
     """What is done inside is no part of the captured step: tensors made here are computed at once
     and live on (an optimizer's state)."""
-    capture, state.capture = state.capture, None
+    capture, local.capture = local.capture, None
     start = _node_number()
     made = state.cells
     state.cells = []
@@ -162,10 +187,20 @@ def outside() -> Iterator[None]:
         yield
         flush()
     finally:
-        state.capture = capture
+        local.capture = capture
         state.cells = made + state.cells
         if capture is not None:
             capture.outside.append((start, _node_number()))
+
+
+@contextlib.contextmanager
+def rehearsal() -> Iterator[None]:
+    """What is done inside only builds Nodes: none of its tensors waits to be computed."""
+    before, local.capture = local.capture, Capture()
+    try:
+        yield
+    finally:
+        local.capture = before
 
 
 def undo(capture: Capture, failed: bool) -> None:

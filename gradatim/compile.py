@@ -14,20 +14,23 @@ from __future__ import annotations
 
 import functools
 import warnings
-import weakref
 from collections.abc import Callable
+from itertools import chain, islice
+from operator import attrgetter, is_
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from gradatim.capture import CannotCapture, Capture, undo
-from gradatim.engines import Executable, current_engine
+from gradatim.engines import Bound, Executable, bind, current_engine, deferred_interrupts
 from gradatim.graph import primitives as p
+from gradatim.graph.dtypes import bool_
 from gradatim.graph.errors import CaptureError
-from gradatim.graph.node import COUNTED, Node, mode
+from gradatim.graph.node import COUNTED, NONE, Node, mode
 from gradatim.graph.program import Trace, trace
-from gradatim.realize import Cell, as_exception, compute, executable_of, flush, state
-from gradatim.tensor import Tensor, wrap
+from gradatim.realize import Cell, as_exception, compute, executable_of, flush, local, state
+from gradatim.tensor import Tensor, handle
 from gradatim.traced import TracedFloat
 
 MAX_CAPTURES = 64  # of one function; more means that it is captured at almost every call
@@ -37,22 +40,25 @@ MAX_CAPTURES = 64  # of one function; more means that it is captured at almost e
 
 
 class Step:
-    """One captured Program of a function: its inputs' origins and its outputs' destinations."""
+    """One captured Program of a function: its inputs' origins and its outputs' destinations.
+
+    A call does as little as it can. Once every written cell's memory can be overwritten in place,
+    the executable is *bound* to it, and as long as the cells keep their Nodes, and nobody else
+    holds those, a call is: guards, effects, the bound executable. Otherwise `_run_with_care`
+    gathers all inputs, puts the results into the cells, and binds again.
+    """
 
     def __init__(self, capture: Capture, arguments: list[Tensor], result: Any):
-        self.guards = capture.guards
         self.effects = capture.effects
-        self.written = list(capture.written)
-        self.leaves = list(capture.leaves.values())
         self.accumulators = list(capture.accumulators.values())
+        self.guards = _Guards(capture)
+        self.written = list(capture.written)
         # What `.grad` is after the step, where the step does not add to one that lives on.
         self.grads = [
             (tensor, tensor._grad)
             for key, (tensor, _) in capture.grads.items()
             if key not in capture.accumulators
         ]
-        self.draws = list(capture.sources.values())
-        drawn = {node: k for k, node in enumerate(capture.sources)}
         own = {tensor._cell for tensor in arguments}
         if own & set(self.written):
             raise CannotCapture("an argument is written in place")
@@ -67,9 +73,12 @@ class Step:
         )
         nodes = [cell.node for cell in self.written] + [t._read() for t in returned]
         self.has_history = any(t.requires_grad for t in returned)
-        found = _trace_all(nodes)
-        origins = {node: ("cell", cell) for cell, node in capture.cells.items()}
-        origins |= {node: ("source", k) for node, k in drawn.items()}
+        found = _trace_all(_apart(nodes))
+        self.sources = [read for read in capture.sources.values() if read is not None]
+        drawn = [node for node, read in capture.sources.items() if read is not None]
+        origins: dict[Node, tuple[str, Any]] = {}
+        origins |= {node: ("cell", cell) for cell, node in capture.cells.items()}
+        origins |= {node: ("source", k) for k, node in enumerate(drawn)}
         origins |= {tensor._cell.node: ("argument", k) for k, tensor in enumerate(arguments)}
         self.inputs: list[tuple[str, Any]] = []
         for leaf in found.leaves:
@@ -80,91 +89,207 @@ class Step:
             else:
                 number = np.asarray(leaf.params[0]).astype(leaf.dtype.numpy)
                 self.inputs.append(("constant", number))
+        # What each call brings, in the order in which the executable wants it.
+        self.varying = [(kind, k) for kind, k in self.inputs if kind in ("argument", "source")]
+        read = [cell for kind, cell in self.inputs if kind == "cell"]
+        self.cells = list(dict.fromkeys([*self.written, *read]))
+        self.targets = frozenset(self.written)
         places = {cell: k for k, (kind, cell) in enumerate(self.inputs) if kind == "cell"}
         replaces = tuple((k, places[c]) for k, c in enumerate(self.written) if c in places)
         self.sites = [node.site for node in found.order]
-        position = {node: k for k, node in enumerate(found.outputs)}
-        self.slots = [position[node] for node in nodes]
-        self.outputs = len(found.outputs)
-        self.types = [(tuple(n.shape), n.dtype) for n in found.outputs]
+        first = len(self.written)
+        self.types = [(tuple(n.shape), n.dtype) for n in found.outputs[first:]]
         self.executable: Executable = executable_of(found, replaces)
+        self.bound: Bound | None = None
+        self.numbers: list[int] = []  # of the Nodes whose buffers are bound
+        self.alone = [_ALONE] * len(self.written)
+        self.exposures = 0
 
     def fits(self, arguments: list[Tensor]) -> bool:
         """Whether the captured Program is right for this call."""
-        return (
-            all(read() == value for read, value in self.guards)
-            and all(t._cell is cell and t._requires_grad for t, cell in self.leaves)
-            and all(_is_gone(t._grad) or t._grad is grad for t, grad in self.accumulators)
-            and not any(t._cell in self.written for t in arguments)
-        )
+        return self.guards.hold() and self.targets.isdisjoint(map(_cell_of, arguments))
 
     def run(self, arguments: list[Tensor]) -> Any:
         """One step: effects, inputs, the Program, outputs into their cells."""
         for effect in self.effects:
             effect()
-        draws = [draw() for draw in self.draws]  # in the order of the calls
+        draws = [read() for read in self.sources]  # in the order of the calls
         for tensor, grad in self.accumulators:
             if tensor._grad is not grad:  # cleared outside: begin again at 0
                 zeros = np.zeros(tuple(grad.shape), grad.dtype.numpy)
                 grad._cell.node = p.value(zeros, zeros.shape, grad.dtype)
                 tensor._grad = grad
+        varying = [
+            _buffer_of(arguments[k]) if kind == "argument" else draws[k] for kind, k in self.varying
+        ]
+        written = self.written
+        if (
+            self.bound is not None
+            and self._is_as_bound()
+            and (self.exposures == state.exposures or self._is_unexposed())
+        ):
+            failure, made = self.bound(varying)
+            if failure is not None:
+                raise as_exception(failure, self.sites)
+            for cell in written:
+                cell.version += 1
+        else:
+            made = self._run_with_care(varying)
+        for tensor, exit_grad in self.grads:
+            tensor._grad = exit_grad
+        tensors = [handle(p.value(buffer, *type_)) for buffer, type_ in zip(made, self.types)]
+        return tensors[0] if type(self.result) is _Slot else _fill_slots(self.result, tensors)
+
+    def _is_as_bound(self) -> bool:
+        """Whether the cells have the Nodes whose buffers are bound, and are alone in holding those
+        that are written. (Numbers are never used again, unlike addresses.)
+        """
+        nodes = list(map(_node_in, self.cells))
+        return (
+            list(map(_number_of, nodes)) == self.numbers
+            and list(map(getrefcount, islice(nodes, len(self.alone)))) == self.alone
+        )
+
+    def _run_with_care(self, varying: list[Any]) -> list[Any]:
+        """Run with the buffers that the cells have now, and bind those for the next time."""
+        self.bound = None
+        contents = []
+        for cell in self.cells:
+            if cell.node.buffer is None:
+                compute([cell.node], [cell])
+        rest = iter(varying)
         buffers = []
         for kind, origin in self.inputs:
             if kind == "cell":
-                if origin.node.buffer is None:
-                    compute([origin.node], [origin])
                 buffers.append(origin.node.buffer)
-            elif kind == "argument":
-                node = arguments[origin]._read()
-                if node.buffer is None:
-                    compute([node])
-                buffers.append(node.buffer)
-            elif kind == "source":
-                buffers.append(draws[origin])
             else:
-                buffers.append(origin)
-        into: list[Any] = [None] * self.outputs
-        contents = []
-        for cell, slot in zip(self.written, self.slots):
-            node = cell.node
-            contents.append((cell, node.buffer, node.shape, node.dtype, node.device))
-            del node  # or `_free` would see it in use
-            into[slot] = self._free(cell)
-        done = False
-        try:
-            failure, results = self.executable(buffers, into)
+                buffers.append(origin if kind == "constant" else next(rest))
+        for cell in self.written:
+            contents.append(cell.node.buffer)
+            cell.variables = None
+        nodes = list(map(_node_in, self.cells))
+        counts = list(map(getrefcount, islice(nodes, len(self.alone))))
+        del nodes
+        free = [
+            memory if count == _ALONE and memory.flags.carray and not cell.is_exposed else None
+            for cell, memory, count in zip(self.written, contents, counts)
+        ]
+        with deferred_interrupts():  # parameters are wholly old or wholly new
+            failure, results = self.executable(buffers, [*free, *[None] * len(self.types)])
             if failure is not None:
                 raise as_exception(failure, self.sites)
-            done = True
-        finally:
-            for (cell, memory, shape, dtype, device), slot in zip(contents, self.slots):
-                self._put(cell, memory, results[slot] if done else memory, shape, dtype, device)
-        for tensor, exit_grad in self.grads:
-            tensor._grad = exit_grad
-        first = len(self.written)
-        made = [wrap(p.value(results[slot], *self.types[slot])) for slot in self.slots[first:]]
-        return _fill_slots(self.result, made)
+            for cell, memory, result in zip(self.written, contents, results):
+                if result is not memory:
+                    old = cell.node
+                    old.overwritten = COUNTED
+                    if cell.is_exposed:
+                        np.copyto(memory, result)
+                        result = memory
+                    cell.node = p.value(result, old.shape, old.dtype, old.device)
+                cell.version += 1
+                cell.written = False
+        if self._is_unexposed():
+            self._bind()
+        return results[len(contents) :]
 
-    @staticmethod
-    def _free(cell: Cell) -> Any:
-        """The memory of a cell if nothing but the cell needs what is in it; takes its Node away."""
-        memory = cell.node.buffer
-        cell.node.overwritten = COUNTED
-        reference = weakref.ref(cell.node)
-        cell.variables = None
-        cell.node = None  # type: ignore[assignment]
-        if reference() is not None or cell.is_exposed or not memory.flags.writeable:
-            return None
-        return memory
+    def _bind(self) -> None:
+        """Fix what stays the same while the cells keep their Nodes."""
+        memory = [cell.node.buffer for cell in self.written]
+        if not all(buffer.flags.carray for buffer in memory):
+            return
+        inputs = [
+            origin.node.buffer if kind == "cell" else origin if kind == "constant" else None
+            for kind, origin in self.inputs
+        ]
+        self.numbers = [cell.node.number for cell in self.cells]
+        self.bound = bind(self.executable, inputs, [*memory, *[None] * len(self.types)])
 
-    @staticmethod
-    def _put(cell: Cell, memory: Any, result: Any, shape: Any, dtype: Any, device: str) -> None:
-        if cell.is_exposed and result is not memory:
-            np.copyto(memory, result)
-            result = memory
-        cell.node = p.value(result, shape, dtype, device)
-        cell.version += 1
-        cell.written = False
+    def _is_unexposed(self) -> bool:
+        """Whether nobody outside shares the memory of a cell that is written."""
+        if any(cell.is_exposed for cell in self.written):
+            return False
+        self.exposures = state.exposures
+        return True
+
+
+_node_in = attrgetter("node")
+_number_of = attrgetter("number")
+
+
+def _references_to_one_alone() -> int:
+    """How many references `_is_as_bound` finds to a Node that its cell alone holds: what the
+    counting itself adds is not the same in all versions of Python.
+    """
+    cells = [Cell(p.value(None, (), bool_))]
+    nodes = list(map(_node_in, cells))
+    return next(map(getrefcount, islice(nodes, 1)))
+
+
+_ALONE = _references_to_one_alone()
+
+
+def _buffer_of(argument: Tensor) -> Any:
+    """The computed content of an argument."""
+    node = argument._cell.node if argument._plain else argument._read()
+    if node.buffer is None:
+        node = argument._read()  # which refuses a tensor that has escaped from another step
+        compute([node])
+    return node.buffer
+
+
+class _Guards:
+    """What must still be as it was when the step was captured. It is asked at every call, and so
+    loops in C.
+    """
+
+    def __init__(self, capture: Capture):
+        self.reads = capture.guards
+        self.modules = list(capture.modules.values())
+        self.modes = list(map(_mode_of, self.modules))
+        tables = list(map(_parameters_of, self.modules))
+        self.tables = [table for table in tables if table]
+        self.empty_tables = [table for table in tables if not table]
+        self.parameters = self._parameters()
+        self.leaves = [tensor for tensor, _ in capture.leaves.values()]
+        self.cells = [cell for _, cell in capture.leaves.values()]
+        self.accumulators = list(capture.accumulators.values())
+
+    def hold(self) -> bool:
+        """Whether everything is as it was."""
+        if list(map(_mode_of, self.modules)) != self.modes or any(self.empty_tables):
+            return False
+        parameters = self._parameters()
+        if len(parameters) != len(self.parameters):
+            return False
+        return (
+            all(map(is_, parameters, self.parameters))
+            and all(map(is_, map(_cell_of, self.leaves), self.cells))
+            and all(map(_requires_grad_of, self.leaves))
+            and all([read() == value for read, value in self.reads])
+            and all([t._grad is grad or _is_gone(t._grad) for t, grad in self.accumulators])
+        )
+
+    def _parameters(self) -> list[Any]:
+        return list(chain.from_iterable(map(dict.values, self.tables)))
+
+
+_mode_of = attrgetter("training")
+_parameters_of = attrgetter("_parameters")
+_cell_of = attrgetter("_cell")
+_requires_grad_of = attrgetter("_requires_grad")
+
+
+def _apart(nodes: list[Node]) -> list[Node]:
+    """The Nodes, with a copy in place of each that is there already: no two cells, and no cell
+    and returned tensor, may share memory."""
+    seen: set[Node] = set()
+    result = []
+    recording, mode.recording = mode.recording, False
+    for node in nodes:
+        result.append(p.copy(node) if node in seen else node)
+        seen.add(node)
+    mode.recording = recording
+    return result
 
 
 def _trace_all(nodes: list[Node]) -> Trace:
@@ -172,9 +297,7 @@ def _trace_all(nodes: list[Node]) -> Trace:
     found = trace(nodes)
     count = len(nodes)
     del found.outputs[count:]
-    numbers = found.key[-1][:count]
-    found.outputs = list(dict.fromkeys(found.outputs))
-    found.key = (*found.key[:-1], tuple(dict.fromkeys(numbers)), "step")
+    found.key = (*found.key[:-1], found.key[-1][:count], "step")
     return found
 
 
@@ -248,18 +371,20 @@ class Compiled:
         return getattr(self._function, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._uncompiled is not None or state.capture is not None or state.special:
+        if self._uncompiled is not None or local.capture is not None or state.special:
             return self._function(*args, **kwargs)
         tensors: list[Tensor] = []
         floats: list[float] = []
-        key = (
-            _signature((args, kwargs), tensors, floats),
-            mode.recording,
-            current_engine().name,
-        )
-        known = self._steps.setdefault(key, [])
+        signature = [_signature(argument, tensors, floats) for argument in args]
+        if kwargs:
+            signature.append((_signature(kwargs, tensors, floats),))
+        key = (*signature, mode.recording, current_engine().name)
+        known = self._steps.get(key)
+        if known is None:
+            known = self._steps[key] = []
         with state.lock:
-            _FLOATS[:] = floats
+            if floats:
+                _FLOATS[:] = floats
             for step in known:
                 if step.fits(tensors):
                     return step.run(tensors)
@@ -303,7 +428,7 @@ class Compiled:
 
         random_state = default_generator.get_state()
         inner_args, inner_kwargs = open_(args), open_(kwargs)
-        capture = state.capture = Capture(cleared)
+        capture = local.capture = Capture(cleared)
         reason = None
         step = None
         late: frozenset[int] = frozenset()
@@ -319,7 +444,7 @@ class Compiled:
         except CannotCapture as stop:
             reason = stop.reason
         finally:
-            state.capture = None
+            local.capture = None
             default_generator.set_state(random_state)
             undo(capture, failed=step is None)
         if late <= cleared and late:  # this call alone begins with a `.grad` from outside
@@ -366,19 +491,25 @@ def _stand_in(tensor: Tensor) -> Tensor:
 def _signature(tree: Any, tensors: list[Tensor], floats: list[float]) -> Any:
     """What of the arguments a captured Program depends on; gathers tensors and floats."""
     kind = type(tree)
+    if kind is Tensor and tree._plain:
+        cell = tree._cell
+        node = cell.node
+        tensors.append(tree)
+        return node.shape, node.dtype, cell.strides, node.history != NONE
     if kind is float:
         floats.append(tree)
         return float
     if kind is int or kind is str or kind is bool or tree is None:
-        return tree
+        return kind, tree
     if isinstance(tree, Tensor):
         tensors.append(tree)
+        strides = tree._cell.strides if tree._layout is None else tree._layout[1]
         outer = id(tree) if tree._requires_grad else None
-        return tuple(tree.shape), tree.dtype, tree._strides(), tree.requires_grad, outer
+        return tuple(tree.shape), tree.dtype, strides, tree.requires_grad, outer
     if isinstance(tree, (list, tuple)):
-        return kind, *(_signature(value, tensors, floats) for value in tree)
+        return kind, *[_signature(value, tensors, floats) for value in tree]
     if isinstance(tree, dict):
-        return kind, *((key, _signature(value, tensors, floats)) for key, value in tree.items())
+        return kind, *[(key, _signature(value, tensors, floats)) for key, value in tree.items()]
     try:
         hash(tree)
     except TypeError:

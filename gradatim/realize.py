@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradatim.engines import Executable, Failure, current_engine
+from gradatim.engines import Executable, Failure, current_engine, deferred_interrupts
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
-from gradatim.graph.errors import Error, NonFiniteError
-from gradatim.graph.node import LIVE, Node, mode, topological
+from gradatim.graph.errors import Error, InterruptedValue, NonFiniteError
+from gradatim.graph.node import COUNTED, LIVE, Node, mode, topological
 from gradatim.graph.program import Trace, close, trace
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ MAX_PENDING = 2_000
 MAX_PENDING_BYTES = 256 * 2**20  # of values held by pending nodes: draws, arrays handed in
 MAX_PROGRAM_NODES = 1_000_000  # of all the Programs that are remembered
 
+
+INTERRUPTED = "this value was being computed when the program was interrupted: compute it again"
 
 FAILED = p.Primitive("failed", "marker", differentiable=False)  # its run went wrong; see `_poison`
 
@@ -123,6 +125,15 @@ class _Cut:
         return False
 
 
+class _Local(threading.local):
+    """What each thread knows: a step captured in one does not note what others compute."""
+
+    capture: Capture | None = None
+
+
+local = _Local()
+
+
 class _State:
     """What the process knows of pending work."""
 
@@ -133,13 +144,28 @@ class _State:
         self.program_nodes = 0
         self.compiled = 0  # programs made, ever
         self.made = 0  # tensors made since the last flush
+        self.limit = MAX_PENDING  # from how many on each new one is looked at
         self.bytes = 0  # of values handed in since then
         self.eager = False
         self.anomaly = False
+        self.exposures = 0  # how often memory was handed out, ever
         self.exposed_read = False  # an operation just read memory that others share
         self.special = False  # any of these three
-        self.capture: Capture | None = None
         self.cut = _Cut()
+
+    @property
+    def capture(self) -> Capture | None:
+        """What this thread's calls are noted in while a step is captured, or None."""
+        return local.capture
+
+    @capture.setter
+    def capture(self, capture: Capture | None) -> None:
+        local.capture = capture
+
+    def watch(self) -> None:
+        """Set `limit`: while a loop is being cut, every new tensor may be the place."""
+        busy = self.cut.seam is not None or self.bytes > MAX_PENDING_BYTES
+        self.limit = 0 if busy else MAX_PENDING
 
 
 state = _State()
@@ -147,47 +173,68 @@ state = _State()
 
 def track(cell: Cell) -> None:
     """Remember that a cell waits for its value."""
-    if state.capture is not None:
-        state.capture.note_created(cell)
+    if local.capture is not None:
+        local.capture.note_created(cell)
         return
+    if state.made >= state.limit:
+        _cut_before(cell.node)
+    state.made += 1
+    state.cells.append(_reference(cell))
+
+
+_reference = weakref.ref
+
+
+def _cut_before(node: Node) -> None:
+    """Compute what is pending, if `node`, which has just been made, is where to do it."""
     cut = state.cut
     full = state.made >= MAX_PENDING or state.bytes > MAX_PENDING_BYTES
-    if (full or cut.seam is not None) and cut.is_here(cell.node):
+    if (full or cut.seam is not None) and cut.is_here(node):
         flush()
         cut.passed = 1
-    state.made += 1
-    state.cells.append(weakref.ref(cell))
+    state.watch()
 
 
 def hold(nbytes: int) -> None:
     """Count bytes of a value that pending nodes may hold."""
     state.bytes += nbytes
+    if state.bytes > MAX_PENDING_BYTES:
+        state.limit = 0
 
 
 def pending_cells() -> list[Cell]:
     """The living cells whose content is not computed yet, oldest first."""
-    cells = []
-    for reference in state.cells:
-        cell = reference()
-        if cell is not None and cell.node.buffer is None and cell.node.primitive is not FAILED:
-            cells.append(cell)
+    cells = _waiting()
     state.cells = [weakref.ref(cell) for cell in cells]
     return cells
+
+
+def _waiting() -> list[Cell]:
+    return [
+        cell
+        for reference in state.cells
+        if (cell := reference()) is not None
+        and cell.node.buffer is None
+        and cell.node.primitive is not FAILED
+    ]
 
 
 # --- computing -----------------------------------------------------------------------------------
 
 
-def flush() -> None:
-    """Compute everything that a living tensor waits for, as one Program."""
-    if state.capture is not None:
+def flush(written: Sequence[Cell] = ()) -> None:
+    """Compute everything that a living tensor waits for, as one Program: and with it `written`,
+    cells that were not tracked."""
+    if local.capture is not None:
         return
     with state.lock:
-        cells = pending_cells()
+        cells = _waiting()
+        cells += written
         state.cells = []
         if cells:
             compute([cell.node for cell in cells], cells)
         state.made = state.bytes = state.cut.passed = 0
+        state.watch()
 
 
 def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
@@ -200,55 +247,83 @@ def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
 
     Raises:
         IndexOutOfRange, DivisionByZero ...: found while running, with the user's line; no cell's
-            memory has been written then.
+            memory has been written then. Ctrl-C leaves all cells with their old values, or all
+            with their new ones.
     """
     with state.lock:
-        wanted = list(dict.fromkeys(node for node in nodes if node.buffer is None))
+        wanted = [node for node in dict.fromkeys(nodes) if node.buffer is None]
         if not wanted:
             return
         for node in wanted:
-            _check(node)
+            if not node.inputs and node.primitive is FAILED:
+                raise node.meta
         found = trace(wanted)
         executable, inputs, targets = _prepare(found, cells)
         outputs = found.outputs
         sites = [node.site for node in found.order]
         del found
-        for node in outputs:  # let go of what the values were computed from, before asking
-            if node.history != LIVE:  # (below) whose memory is free
-                node.inputs = ()
-        into = [_free_memory(targets.get(k)) for k in range(len(outputs))]
-        failure, results = executable(inputs, into)
-        if failure is not None:
-            error = as_exception(failure, sites)
-            _poison(outputs, cells, error)
-            raise error
-        for node, result in zip(outputs, results):
-            node.buffer = result
+        done = False
+        try:
+            for node in outputs:  # let go of what the values were computed from, before asking
+                if node.history != LIVE:  # (below) whose memory is free
+                    node.inputs = ()
+            into: list[Any] = [None] * len(outputs)
+            partly = False
+            for k, cell in targets.items():
+                into[k] = _free_memory(cell)
+                partly = partly or into[k] is None
+            # Where all is overwritten in place, an interrupt finds all old or all new.
+            with deferred_interrupts() if partly else _nothing:
+                failure, results = executable(inputs, into)
+                if failure is not None:
+                    raise as_exception(failure, sites)
+                for node, result in zip(outputs, results):
+                    node.buffer = result
+                done = True
+        except BaseException as error:
+            if not done:
+                lasting = error if isinstance(error, Exception) else InterruptedValue(INTERRUPTED)
+                _poison(outputs, cells, lasting)
+            raise
+
+
+_nothing = contextlib.nullcontext()
 
 
 def _prepare(found: Trace, cells: Sequence[Cell]) -> tuple[Executable, list[Any], dict[int, Cell]]:
     """The executable, its inputs, and the cell whose memory each output may take over."""
-    inputs = []
-    owners: dict[int, int] = {}  # id of a buffer -> which input it is
-    for k, leaf in enumerate(found.leaves):
-        buffer = leaf.buffer
-        if buffer is None:
-            buffer = np.asarray(leaf.params[0]).astype(leaf.dtype.numpy)
-        else:
-            owners[id(buffer)] = k
-        inputs.append(buffer)
+    inputs = [
+        leaf.buffer if leaf.buffer is not None else _number(leaf.params[0], leaf.dtype)
+        for leaf in found.leaves
+    ]
     targets: dict[int, Cell] = {}
     replaces = []
-    if cells:
+    written = [cell for cell in cells if cell.memory is not None]
+    if written:
         position = {node: k for k, node in enumerate(found.outputs)}
-        for cell in cells:
-            if cell.memory is not None and cell.node in position:
-                k = position[cell.node]
-                if k not in targets:
-                    targets[k] = cell
-                    if id(cell.memory) in owners:
-                        replaces.append((k, owners[id(cell.memory)]))
+        owners = {id(buffer): k for k, buffer in enumerate(inputs)}
+        for cell in written:
+            k = position.get(cell.node, -1)
+            if k >= 0 and k not in targets:
+                targets[k] = cell
+                owner = owners.get(id(cell.memory))
+                if owner is not None:
+                    replaces.append((k, owner))
     return executable_of(found, tuple(replaces)), inputs, targets
+
+
+MAX_NUMBERS = 4096
+_numbers: dict[Any, np.ndarray[Any, Any]] = {}
+
+
+def _number(number: Any, dtype: DType) -> np.ndarray[Any, Any]:
+    """A constant as an input of a Program. Nobody writes to inputs, so it may be one of before."""
+    found = _numbers.get((number, dtype))
+    if found is None:
+        if len(_numbers) >= MAX_NUMBERS:
+            _numbers.clear()
+        found = _numbers[number, dtype] = np.asarray(number).astype(dtype.numpy)
+    return found
 
 
 def executable_of(found: Trace, replaces: tuple[tuple[int, int], ...]) -> Executable:
@@ -271,11 +346,11 @@ def executable_of(found: Trace, replaces: tuple[tuple[int, int], ...]) -> Execut
     return executable
 
 
-def _free_memory(cell: Cell | None) -> Any:
+def _free_memory(cell: Cell) -> Any:
     """The cell's old memory, if nothing else needs what is in it."""
-    if cell is None or cell.memory is None or cell.is_exposed:
-        return None
     memory, previous = cell.memory, cell.previous
+    if cell.exposure is not None and cell.is_exposed:
+        return None
     if previous is not None and previous() is not None:
         return None
     node = cell.node
@@ -316,11 +391,6 @@ def _poison(outputs: Sequence[Node], cells: Sequence[Cell], error: Exception) ->
             cell.variables = None
 
 
-def _check(node: Node) -> None:
-    if node.primitive is FAILED:
-        raise node.meta
-
-
 # --- what operations use -------------------------------------------------------------------------
 
 
@@ -337,25 +407,68 @@ def drawn(shape: tuple[int, ...], dtype: DType, draw: Callable[[], np.ndarray[An
     """
     from gradatim.tensor import wrap
 
-    array = np.ascontiguousarray(draw()).reshape(shape)
+    def contiguous() -> np.ndarray[Any, Any]:
+        return np.ascontiguousarray(draw()).reshape(shape)
+
+    array = contiguous()
     node = p.value(array, shape, dtype)
     hold(array.nbytes)
-    if state.capture is not None:
-        state.capture.add_source(node, draw)
+    if local.capture is not None:
+        local.capture.add_draw(node, contiguous)
     return wrap(node)
 
 
-def commit(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
-    """Make each second tensor the content of the first, in place and without history, and compute
+def commit(pairs: Sequence[tuple[Tensor, Node]]) -> None:
+    """Make each Node the content of its tensor, in place and without history, and compute
     everything pending as one Program: the end of a training step.
     """
+    from gradatim.tensor import user_site
+
     recording, mode.recording = mode.recording, False
+    written: list[tuple[Cell, Node]] = []
     try:
-        for target, new in pairs:
-            target._write(new._read(), fresh=True)
+        for target, node in pairs:
+            cell = target._cell
+            if (
+                target._layout is not None
+                or target._detached
+                or cell.exposure is not None
+                or cell.escaped
+                or cell.node.history
+                or node.history
+                or local.capture is not None
+                or state.special
+            ):
+                target._write(node, fresh=True)
+            else:
+                written.append((cell, node))
     finally:
         mode.recording = recording
-    flush()
+    site = user_site()
+    try:
+        _put(written, site)
+    except KeyboardInterrupt:  # parameters are wholly old or wholly new: pending, here
+        _put(written, site)
+        raise
+    flush([cell for cell, _ in written])
+
+
+def _put(written: Sequence[tuple[Cell, Node]], site: Any) -> None:
+    """Give each cell its new content. May be called again after it was interrupted."""
+    for cell, node in written:
+        old = cell.node
+        if old is node:
+            continue
+        old.overwritten = COUNTED
+        if old.buffer is not None:
+            cell.memory = old.buffer
+            cell.previous = weakref.ref(old)
+        cell.version += 1
+        cell.variables = None
+        cell.written = False
+        if node.site is None:
+            node.site = site
+        cell.node = node
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ from gradatim.graph.errors import (
     ShapeError,
 )
 from gradatim.graph.node import COUNTED, NONE, Node, Shape, mode
-from gradatim.realize import Cell, compute, compute_now, flush, hold, state, track, value_of
+from gradatim.realize import Cell, compute, compute_now, flush, hold, local, state, track, value_of
 from gradatim.size import Size
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Tensor:
     def _read(self) -> Node:
         """The Node that an operation on this tensor takes as its input."""
         cell = self._cell
-        if self._plain and cell.exposure is None and state.capture is None and not cell.escaped:
+        if self._plain and cell.exposure is None and local.capture is None and not cell.escaped:
             return cell.node
         return self._read_with_care()
 
@@ -99,13 +99,13 @@ class Tensor:
         cell = self._cell
         if cell.escaped:
             raise CaptureError(cell.escaped)
-        if state.capture is not None:
-            state.capture.note_read(cell)
+        if local.capture is not None:
+            local.capture.note_read(cell)
         elif cell.is_exposed:
             state.exposed_read = state.special = True
         if self._requires_grad:
-            if state.capture is not None:
-                state.capture.leaves[id(self)] = (self, cell)
+            if local.capture is not None:
+                local.capture.leaves[id(self)] = (self, cell)
             return self._variable()
         if self._base is not None:
             node = self._read_view(self._base._read())
@@ -117,17 +117,17 @@ class Tensor:
         """The view's Node. Of computed memory it is a strided view, so that the place of a slice is
         no part of any Program's key."""
         cached = self._view_node
-        if cached is not None and cached[0] is base and state.capture is None:
+        if cached is not None and cached[0] is base and local.capture is None:
             return cached[1]
         node = views.apply_path(base, self._from_base)
         if (
             type(base.buffer) is np.ndarray
             and node is not base
-            and state.capture is None
+            and local.capture is None
             and views.has_slice(self._from_base)
         ):
             node.buffer = views.apply_to_array(base.buffer, self._from_base)
-        if node.history and state.capture is None:
+        if node.history and local.capture is None:
             self._view_node = (base, node)
         return node
 
@@ -148,8 +148,8 @@ class Tensor:
         cell = self._cell
         if cell.escaped:
             raise CaptureError(cell.escaped)
-        if state.capture is not None:
-            state.capture.note_look(self)
+        if local.capture is not None:
+            local.capture.note_look(self)
         if cell.node.buffer is None:
             compute([cell.node], [cell])
         return views.apply_to_array(value_of(cell.node), self._path)
@@ -172,9 +172,9 @@ class Tensor:
         if cell.escaped:
             raise CaptureError(cell.escaped)
         self._prepare_write(fresh=fresh)
-        if state.capture is not None:
-            state.capture.note_read(cell)
-            state.capture.note_write(cell)
+        if local.capture is not None:
+            local.capture.note_read(cell)
+            local.capture.note_write(cell)
         old = cell.node
         base = views.put(old, self._path, node) if self._path else node
         outside = self._detached or not mode.recording
@@ -199,12 +199,12 @@ class Tensor:
         cell.written = not (fresh and not self._path)
         if base.site is None:
             base.site = user_site()
-        if state.capture is None and cell.is_exposed:  # others see this memory: write it now
+        if local.capture is None and cell.is_exposed:  # others see this memory: write it now
             flush()  # what is pending reads the memory as it is
             compute([base])
             np.copyto(cell.memory, base.buffer)
             base.buffer = cell.memory
-        elif base.buffer is None and state.capture is None:
+        elif base.buffer is None and local.capture is None:
             track(cell)
         if state.special:
             compute_now(base)
@@ -231,7 +231,7 @@ class Tensor:
                 "operation."
             )
         cell = self._cell
-        if cell.written and cell.node.buffer is None and not fresh and state.capture is None:
+        if cell.written and cell.node.buffer is None and not fresh and local.capture is None:
             flush()
 
     # --- handles on the same cell ----------------------------------------------------------------
@@ -298,8 +298,8 @@ class Tensor:
                 f"data set to a tensor that requires gradients must be floating point, "
                 f"got {other.dtype.name}"
             )
-        if state.capture is not None:
-            state.capture.give_up("the memory of a tensor is exchanged (`.data = ...`)")
+        if local.capture is not None:
+            local.capture.give_up("the memory of a tensor is exchanged (`.data = ...`)")
         self._cell = other._cell
         self._path, self._layout = other._path, other._layout
         self._base, self._from_base = other._base, other._from_base
@@ -488,8 +488,8 @@ class Tensor:
                     f"assigned grad has data of a different type: {value.dtype.name} for a tensor "
                     f"of {self.dtype.name}"
                 )
-        if state.capture is not None:
-            state.capture.note_grad(self, cleared=True)
+        if local.capture is not None:
+            local.capture.note_grad(self, cleared=True)
         self._grad = value
 
     @property
@@ -576,8 +576,8 @@ class Tensor:
 
     def _expose(self) -> Array:
         """The memory itself, handed out: from now on writes to it happen at once."""
-        if state.capture is not None:
-            state.capture.note_look(self)
+        if local.capture is not None:
+            local.capture.note_look(self)
         cell = self._cell
         if cell.escaped:
             raise CaptureError(cell.escaped)
@@ -587,6 +587,7 @@ class Tensor:
             value_of(cell.node)
             owner = _Shared(cell.node.buffer)
             cell.exposure = weakref.ref(owner)
+            state.exposures += 1
         else:
             found = cell.exposure()
             owner = found if isinstance(found, _Shared) else _Shared(cell.node.buffer)
@@ -726,38 +727,86 @@ def _rebuild(cls: type[Tensor], array: Array, dtype: DType, requires_grad: bool,
 # --- making tensors ------------------------------------------------------------------------------
 
 
+class _Outside(dict[str, bool]):
+    """Of a file's name: whether it is none of this package's."""
+
+    def __missing__(self, name: str) -> bool:
+        found = self[name] = not name.startswith(_PACKAGE)
+        return found
+
+
+_is_outside = _Outside()
+
+
 def user_site() -> tuple[Any, int] | None:
     """The user's line that is running: the nearest frame outside this package."""
     frame: Any = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith(_PACKAGE):
+        if _is_outside[code.co_filename]:
             return code, frame.f_lasti
         frame = frame.f_back
     return None
 
 
-def wrap(node: Node) -> Tensor:
-    """A tensor whose content is `node`: how every operation ends."""
-    new = Tensor.__new__(Tensor)
-    cell = Cell(node)
+_new_object: Any = object.__new__
+_new_reference = weakref.ref
+
+
+def content(tensor: Tensor) -> Node:
+    """The Node of a tensor's content, without history: what an update under `no_grad` reads."""
+    cell = tensor._cell
+    if (
+        tensor._layout is None
+        and cell.exposure is None
+        and cell.escaped is None
+        and local.capture is None
+    ):
+        return cell.node
+    return tensor._read()
+
+
+def handle(node: Node) -> Tensor:
+    """A tensor to read `node` by. Nothing waits for it: it is for calling a function on Nodes."""
+    new: Tensor = _new_object(Tensor)
+    new._cell = Cell(node)
+    return new
+
+
+def wrap(node: Node, name: str | None = None) -> Tensor:
+    """A tensor whose content is `node`: how every operation ends. It remembers the public
+    operation's name.
+
+    It is called for every operation, and so does itself what `user_site` and `track` do.
+    """
+    new: Tensor = _new_object(Tensor)
+    cell: Cell = _new_object(Cell)
     new._cell = cell
+    cell.node = node
+    if name is not None:
+        new._op = name
     if node.buffer is None:
         if node.site is None:
-            node.site = user_site()
-        track(cell)
-    elif state.capture is not None:
-        state.capture.note_created(cell)
+            frame: Any = sys._getframe(1)
+            while frame is not None:
+                code = frame.f_code
+                if _is_outside[code.co_filename]:
+                    node.site = (code, frame.f_lasti)
+                    break
+                frame = frame.f_back
+        if local.capture is not None or state.made >= state.limit:
+            track(cell)
+        else:
+            state.made += 1
+            state.cells.append(_new_reference(cell))
+    elif local.capture is not None:
+        local.capture.note_created(cell)
     if state.special:
         compute_now(node)
     return new
 
 
-def named(node: Node, name: str) -> Tensor:
-    """A result that remembers the public operation's name."""
-    result = wrap(node)
-    result._op = name
-    return result
+named = wrap
 
 
 def from_array(array: Array, dtype: DType | None = None) -> Tensor:

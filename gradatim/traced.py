@@ -10,7 +10,7 @@ import numpy as np
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
 from gradatim.graph.node import Node
-from gradatim.realize import state
+from gradatim.realize import local
 
 
 class TracedFloat(float):
@@ -35,8 +35,8 @@ class TracedFloat(float):
     def _pin(self) -> float:
         value = float.__float__(self)
         read = self.read
-        if state.capture is not None:
-            state.capture.guards.append((read, value))
+        if local.capture is not None:
+            local.capture.guards.append((read, value))
         return value
 
 
@@ -76,7 +76,12 @@ for _name in ("bool", "int", "float", "hash", "repr", "str", "round", "trunc", "
 def traced_node(number: TracedFloat, dtype: DType) -> Node:
     """A 0-d input that holds the number's value of each call."""
     read = number.read
-    node = p.value(np.asarray(float.__float__(number)).astype(dtype.numpy), (), dtype)
-    assert state.capture is not None
-    state.capture.add_source(node, lambda: np.asarray(read()).astype(dtype.numpy))
+    array = np.asarray(float.__float__(number)).astype(dtype.numpy)
+    node = p.value(array, (), dtype)
+    assert local.capture is not None
+    if dtype.is_floating_point:
+        local.capture.effects.append(lambda: array.fill(read()))
+        local.capture.add_source(node, None)
+    else:
+        local.capture.add_source(node, lambda: np.asarray(read()).astype(dtype.numpy))
     return node

@@ -1,10 +1,14 @@
 """gd.compile: a whole step, captured once and replayed."""
 
+import signal
+import threading
 import warnings
 
+import numpy as np
 import pytest
 
 import gradatim as gd
+from gradatim import engines
 from gradatim.realize import state
 
 
@@ -12,7 +16,7 @@ def regression(seed=0):
     gd.manual_seed(seed)
     model = gd.nn.Sequential(gd.nn.Linear(4, 8), gd.nn.Tanh(), gd.nn.Linear(8, 1))
     x = gd.randn(32, 4)
-    return model, x, x.sum(1, keepdim=True).tanh()
+    return model, x, gd.tensor(np.tanh(x.numpy().sum(1, keepdims=True)))  # the same bits each time
 
 
 def train(compiled, make_optimizer, steps=6, dropout=False):
@@ -397,3 +401,211 @@ def test_a_gradient_from_before_the_first_call_counts_once():
         return w.tolist()
 
     assert weights(True) == weights(False)
+
+
+# --- what stays bound between calls, and what ends it --------------------------------------------
+
+
+class Counting:
+    """The reference engine with executables that can be bound, and count how they are used."""
+
+    def __init__(self):
+        self.name = f"counting {id(self)}"  # executables are remembered by their engine's name
+        self.calls = self.bindings = self.bound_calls = 0
+        self.after = lambda: None  # what happens before an executable returns
+
+    def compile(self, program, device):
+        return CountingExecutable(self, engines.get_engine("reference").compile(program, device))
+
+    def from_host(self, array, device, sharding=None):
+        return array
+
+    def to_host(self, buffer):
+        return buffer
+
+
+class CountingExecutable:
+    def __init__(self, engine, run):
+        self.engine = engine
+        self.run = run
+
+    def __call__(self, inputs, into):
+        self.engine.calls += 1
+        answer = self.run(inputs, into)
+        self.engine.after()
+        return answer
+
+    def bind(self, inputs, into):
+        self.engine.bindings += 1
+        inner = engines.bind(self.run, inputs, into)
+
+        def bound(varying):
+            self.engine.bound_calls += 1
+            return inner(varying)
+
+        return bound
+
+
+@pytest.fixture
+def counting(monkeypatch):
+    engine = Counting()
+    monkeypatch.setitem(engines._loaded, engine.name, engine)
+    monkeypatch.setattr(engines, "_current", engine)
+    return engine
+
+
+def descent(*shapes):
+    """Weights, and a compiled step that adds 1 to each and gives the sum of the first."""
+    weights = [gd.zeros(*shape).realize() for shape in shapes]
+
+    @gd.compile
+    def step(x):
+        for w in weights:
+            w.add_(x)
+        return weights[0].sum()
+
+    return weights, step
+
+
+def test_a_step_is_bound_after_its_first_run(counting):
+    (w, v), step = descent((2,), (3,))
+    x = gd.ones(1).realize()
+    assert [step(x).item() for _ in range(4)] == [2.0, 4.0, 6.0, 8.0]
+    assert v.tolist() == [4.0] * 3
+    assert counting.bindings == 1 and counting.bound_calls == 3
+
+
+def test_two_steps_on_the_same_weights_stay_bound(counting):
+    w = gd.zeros(2).realize()
+    up = gd.compile(lambda x: w.add_(x).sum())
+    down = gd.compile(lambda x: w.sub_(x).sum())
+    x = gd.ones(1).realize()
+    for _ in range(3):
+        up(x), up(x), down(x)
+    assert w.tolist() == [3.0, 3.0]
+    assert counting.bindings == 2
+
+
+def test_a_pending_reader_sees_the_old_weights(counting):
+    (w,), step = descent((2,))
+    x = gd.ones(1).realize()
+    step(x), step(x)
+    place, before = w.data_ptr(), w * 10
+    step(x)
+    assert before.tolist() == [20.0, 20.0]
+    assert w.tolist() == [3.0, 3.0] and w.data_ptr() != place
+    step(x), step(x)
+    assert w.tolist() == [5.0, 5.0] and counting.bindings == 2
+
+
+def test_an_array_that_shares_memory_sees_each_step():
+    (w, v), step = descent((2,), (2,))
+    x = gd.ones(1).realize()
+    step(x), step(x)
+    array = w.numpy()
+    step(x)
+    assert array.tolist() == [3.0, 3.0]
+    array[0] = 10.0
+    step(x)
+    assert array.tolist() == w.tolist() == [11.0, 4.0]
+    del array
+    step(x), step(x)
+    assert w.tolist() == [13.0, 6.0] and v.tolist() == [6.0, 6.0]
+
+
+def test_a_write_from_outside_counts():
+    (w,), step = descent((2,))
+    x = gd.ones(1).realize()
+    step(x), step(x)
+    w.fill_(5.0)
+    assert step(x).item() == 12.0
+
+
+def test_a_step_counts_as_a_write_for_backward():
+    w = gd.ones(2, requires_grad=True)
+
+    @gd.compile
+    def step(x):
+        with gd.no_grad():
+            w.add_(x)
+
+    x = gd.ones(1).realize()
+    step(x), step(x)
+    loss, version = (w * w).sum(), w._version
+    step(x)
+    assert w._version == version + 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_a_replaced_or_added_parameter_is_noticed():
+    model = gd.nn.Sequential(gd.nn.Linear(1, 1, bias=False), gd.nn.Identity())
+    captures = []
+
+    @gd.compile
+    def step(x):
+        captures.append(1)
+        return model(x).detach()
+
+    x = gd.ones(1, 1)
+    for number in (2.0, 3.0):
+        model[0].weight = gd.nn.Parameter(gd.full((1, 1), number))
+        assert step(x).item() == number == step(x).item()
+    model[1].register_parameter("scale", gd.nn.Parameter(gd.ones(1)))
+    step(x)
+    assert len(captures) == 3
+
+
+def test_what_is_returned_has_memory_of_its_own():
+    w, v = gd.zeros(2).realize(), gd.zeros(2).realize()
+
+    @gd.compile
+    def step(x):
+        y = x * 2
+        w.copy_(y)
+        v.copy_(y)
+        v.add_(1)
+        w.add_(0)
+        w.copy_(y)
+        return y
+
+    first = step(gd.ones(2))
+    step(gd.zeros(2))
+    assert first.tolist() == [2.0, 2.0] and w.tolist() == [0.0, 0.0] and v.tolist() == [1.0, 1.0]
+
+
+def test_ctrl_c_leaves_weights_wholly_old_or_new(counting):
+    (w, v), step = descent((2,), (2,))
+    x = gd.ones(1).realize()
+    step(x), step(x)
+    held = w * 1  # so that one of the two gets new memory and the other does not
+    counting.after = lambda: signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        step(x)
+    counting.after = lambda: None
+    assert w.tolist() == v.tolist() == [3.0, 3.0]
+    assert held.tolist() == [2.0, 2.0]
+
+
+def test_another_thread_is_not_captured():
+    started, built = threading.Event(), threading.Event()
+    found = []
+
+    def compute():
+        started.wait()
+        y = gd.ones(2) * 3
+        built.set()
+        found.append(y.tolist())
+
+    other = threading.Thread(target=compute)
+    other.start()
+
+    @gd.compile
+    def step(x):
+        started.set()
+        built.wait()
+        return x + 1
+
+    assert step(gd.ones(2)).tolist() == [2.0, 2.0]
+    other.join()
+    assert found == [[3.0, 3.0]]

@@ -117,6 +117,26 @@ def test_the_empty_graph():
         (lambda x: p.iota((3, 2), 1, int64), "iota axis 1"),
         (lambda x: p.full((2,), float("-inf"), float32), "expand(-inf)"),
         (lambda x: p.sort(x, 0, True)[1], "pick(%1, result 1)"),
+        (
+            lambda x: p.window_sum(x, (2, 3), (2, 2), (0, 1), (0, 0), (1, 1)),
+            "window_sum(%0, window 2x3, stride 2, padding 0+0,1+0)",
+        ),
+        (
+            lambda x: p.window_argmax(x, (2,), (1,), (0,), (0,), (2,)),
+            "window_argmax(%0, window 2, dilation 2)",
+        ),
+        (
+            lambda x: p.convolve(
+                p.reshape(x, (1, 4, 2, 3)),
+                p.reshape(x, (4, 2, 1, 3)),
+                (2, 1),
+                (1, 1),
+                (1, 1),
+                (1, 1),
+                2,
+            ),
+            "convolve(%1, %2, stride 2x1, padding 1, groups 2)",
+        ),
         (lambda x: p.update_slice(x, x, (), (1, 1)), "update_slice(%0, %0, (1, 1))"),
     ],
 )

@@ -45,6 +45,63 @@ def random_contraction():
     return lambda a, b: p.contract(a, b, a_axes, b_axes, a_batch, b_batch), arrays
 
 
+def convolutions():
+    """For each of the three faces of a convolution: functions of two Nodes, and arrays."""
+    cases = {"convolve": [], "convolve_input": [], "convolve_kernel": []}
+    for spatial, kernel, stride, low, high, dilation, groups, batch in (
+        ((5,), (3,), (1,), (0,), (0,), (1,), 1, 2),
+        ((5,), (2,), (2,), (1,), (2,), (2,), 1, 1),
+        ((4, 3), (3, 2), (2, 1), (1, 0), (0, 1), (1, 1), 2, 2),
+        ((4, 5), (1, 2), (1, 3), (-1, 1), (1, -1), (1, 2), 1, 1),
+        ((3, 2, 2), (2, 1, 2), (1, 2, 1), (0, 1, 0), (1, 0, 0), (1, 1, 1), 1, 1),
+        ((2, 2), (3, 3), (1, 1), (0, 0), (0, 0), (1, 1), 1, 2),  # no windows
+        ((3,), (2,), (1,), (1,), (1,), (1,), 1, 0),  # no batch
+    ):
+        form = (stride, low, high, dilation, groups)
+        x = rng.normal(size=(batch, 2, *spatial))
+        w = rng.normal(size=(4 if groups == 2 else 3, 2 // groups, *kernel))
+        g = rng.normal(size=p.convolve(leaf(x), leaf(w), *form).shape)
+        cases["convolve"].append((lambda a, b, form=form: p.convolve(a, b, *form), [x, w]))
+        cases["convolve_input"].append(
+            (lambda a, b, form=form, n=spatial: p.convolve_input(a, b, *form, n), [g, w])
+        )
+        cases["convolve_kernel"].append(
+            (lambda a, b, form=form, k=kernel: p.convolve_kernel(a, b, *form, k), [x, g])
+        )
+    return cases
+
+
+def pools():
+    """The same for windows. The places are those of another tensor: any will do."""
+    cases = {"window_sum": [], "window_spread": [], "window_gather": [], "window_scatter": []}
+    for shape, window, stride, low, high, dilation in (
+        ((2, 5), (2,), (2,), (0,), (0,), (1,)),
+        ((6,), (3,), (1,), (1,), (2,), (2,)),
+        ((1, 2, 4, 5), (2, 3), (1, 2), (1, 1), (0, 1), (1, 1)),
+        ((3, 3, 2), (2, 2, 1), (1, 1, 1), (-1, 0, 0), (1, 0, 0), (1, 1, 1)),
+        ((2, 3), (4,), (1,), (0,), (0,), (1,)),  # no windows
+    ):
+        form, rank = (window, stride, low, high, dilation), len(window)
+        x, spatial = rng.normal(size=shape), shape[len(shape) - len(window) :]
+        g = rng.normal(size=p.window_sum(leaf(x), *form).shape)
+        places = p.window_argmax(leaf(rng.normal(size=shape)), *form)
+        cases["window_sum"].append((lambda a, form=form: p.window_sum(a, *form), [x]))
+        cases["window_spread"].append(
+            (lambda a, form=form, n=spatial: p.window_spread(a, *form, n), [g])
+        )
+        cases["window_gather"].append(
+            (lambda a, i=places, rank=rank: p.window_gather(a, i, rank), [x])
+        )
+        cases["window_scatter"].append(
+            (lambda a, i=places, n=spatial: p.window_scatter(a, i, n), [g])
+        )
+    return cases
+
+
+def leaf(array):
+    return p.value(np.asarray(array), array.shape, dtypes.float64)
+
+
 # --- the cases ----------------------------------------------------------------------------------
 
 SHAPES = [(), (1,), (2, 3), (0, 2), random_shape(), random_shape()]
@@ -260,12 +317,15 @@ CASES = {
         (lambda x: p.sort(x, 0, False)[0], [normal()]),
         (lambda x: p.sort(x, 0, False)[0], [normal(0, 2)]),
     ],
+    **convolutions(),
+    **pools(),
     # By hand, below.
     "cast": [],
     "substitute": [],
     "custom_gradient": [],
+    "scan": [],  # in test_scan.py
 }
-BY_HAND = {"cast", "substitute", "custom_gradient"}
+BY_HAND = {"cast", "substitute", "custom_gradient", "scan"}
 
 ALL = [
     pytest.param(function, arrays, id=f"{name} {' '.join(str(a.shape) for a in arrays)}")
@@ -281,10 +341,6 @@ def test_every_rule_has_a_case():
 
 
 # --- how they are checked -----------------------------------------------------------------------
-
-
-def leaf(array):
-    return p.value(np.asarray(array), array.shape, dtypes.float64)
 
 
 def weights(shape):

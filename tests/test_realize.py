@@ -1,11 +1,14 @@
 """When values are computed, and how many Programs that makes."""
 
 import gc
+import signal
 import tracemalloc
 
 import pytest
 
 import gradatim as gd
+from gradatim import engines
+from gradatim.engines import reference
 from gradatim.realize import flush, pending_cells, state
 
 
@@ -40,8 +43,10 @@ def test_a_value_with_history_keeps_its_inputs_until_backward():
 
 
 def test_a_loss_looked_at_before_backward_is_not_computed_twice(monkeypatch):
+    from gradatim import engines, realize
     from gradatim.engines import reference
 
+    monkeypatch.setattr(realize, "current_engine", lambda: engines.get_engine("reference"))
     x = gd.ones(4, 3)
     w = gd.ones(2, 3, requires_grad=True)
     loss = x.matmul(w.t()).sum()
@@ -263,3 +268,73 @@ def test_gradients_read_shared_memory_before_it_is_overwritten():
     optimizer.step()
     assert v.grad.tolist() == [1.0, 2.0]
     assert shared.tolist() == pytest.approx([0.7, 1.6])
+
+
+def adam_on(*weights):
+    optimizer = gd.optim.Adam(weights, lr=0.1)
+
+    def turn():
+        optimizer.zero_grad()
+        sum((w * w).sum() for w in weights).backward()
+        optimizer.step()
+
+    return optimizer, turn
+
+
+def test_an_ordinary_loop_updates_parameters_and_state_in_place():
+    w = gd.ones(3, requires_grad=True)
+    optimizer, turn = adam_on(w)
+    turn()
+    places = [t.data_ptr() for t in (w, *optimizer.state[w].values()) if isinstance(t, gd.Tensor)]
+    for _ in range(3):
+        turn()
+    assert places == [
+        t.data_ptr() for t in (w, *optimizer.state[w].values()) if isinstance(t, gd.Tensor)
+    ]
+
+
+@pytest.fixture
+def on_reference(monkeypatch):
+    monkeypatch.setattr(engines, "_current", engines.get_engine("reference"))
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_ctrl_c_leaves_parameters_wholly_old_or_new(monkeypatch, on_reference, held):
+    w, v = gd.ones(2, requires_grad=True), gd.ones(2, requires_grad=True)
+    _, turn = adam_on(w, v)
+    turn()
+    expected = [1.0 - 0.2] * 2  # each step of Adam is 0.1 here
+    copy, copies = reference.np.copyto, []
+    before = w * w if held else None  # has history, and so holds the old `w`: it gets new memory
+
+    def interrupted(*args, **kwargs):
+        copies.append(1)
+        if len(copies) == 1:
+            signal.raise_signal(signal.SIGINT)
+        copy(*args, **kwargs)
+
+    monkeypatch.setattr(reference.np, "copyto", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        turn()
+    monkeypatch.undo()
+    assert w.tolist() == v.tolist() == pytest.approx(expected, abs=1e-3)
+    assert before is None or before.tolist() == pytest.approx([0.81, 0.81], abs=1e-3)
+    turn()
+    assert w.tolist() == v.tolist()
+
+
+def test_an_interrupted_value_says_so(monkeypatch, on_reference):
+    w = gd.zeros(2).realize()
+    w.add_(1)
+    pending = w * 2
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reference.ReferenceExecutable, "__call__", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        flush()
+    monkeypatch.undo()
+    assert w.tolist() == [0.0, 0.0]
+    with pytest.raises(RuntimeError, match="interrupted"):
+        pending.tolist()

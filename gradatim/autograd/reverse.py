@@ -11,7 +11,7 @@ from gradatim.graph import primitives as p
 from gradatim.graph.errors import ArgumentTypeError, GradientError, ShapeError
 from gradatim.graph.gradients import gradients, zeros_like
 from gradatim.graph.node import COUNTED, Node, mode
-from gradatim.realize import flush, line_of, state
+from gradatim.realize import flush, line_of, local
 from gradatim.tensor import Tensor, wrap
 
 
@@ -51,6 +51,9 @@ def resolve_saved(saved: Node) -> Node:
 
 def _seed(output: Tensor, grad: Any, position: int) -> Node:
     if grad is None:
+        node = output._cell.node
+        if node.shape == () and output._layout is None:
+            return p.constant(1, node.dtype, node.device)
         if output.numel() != 1:
             raise GradientError(
                 f"grad can be implicitly created only for scalar outputs: this one has shape "
@@ -146,8 +149,8 @@ def _accumulate(tensor: Tensor, g: Node, create_graph: bool) -> None:
     if tensor._hooks:
         g = call_hooks(tensor._hooks, wrap(g))._read()
     grad = tensor._grad
-    if state.capture is not None:
-        grad = state.capture.gradient_of(tensor)
+    if local.capture is not None:
+        grad = local.capture.gradient_of(tensor)
     if grad is None:
         tensor._grad = wrap(g)
     elif create_graph:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import typer
 
-from gradatim.cli import data, evaluate, info, predict, summary, train
+from gradatim.cli import bench, data, evaluate, info, predict, summary, train
 
 app = typer.Typer(
     help="Deep learning, step by step: train, use and look at neural networks.",
@@ -39,4 +39,5 @@ app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("summary")(summary.summary)
 app.command("info")(info.info)
+app.command("bench")(bench.bench)
 app.add_typer(data.app, name="data")

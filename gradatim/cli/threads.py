@@ -1,4 +1,4 @@
-"""`--threads`: how many processors the libraries below NumPy may use."""
+"""`--threads`: how many processors the engine, and the libraries below NumPy, may use."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from gradatim.graph.errors import ArgumentError
 
 VARIABLES = (
+    "GRADATIM_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",

@@ -11,7 +11,7 @@ from gradatim.data.dataset import (
     random_split,
 )
 from gradatim.data.digits import MNIST, MNISTArrays, export_mnist, mnist, to_tensor
-from gradatim.data.files import cache_dir
+from gradatim.folders import cache_dir
 from gradatim.data.images import read_image
 from gradatim.data.loader import DataLoader
 from gradatim.data.preprocessing import TablePreprocessor

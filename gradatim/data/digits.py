@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradatim.data.dataset import Dataset
-from gradatim.data.files import cache_dir, replacing
+from gradatim.data.files import replacing
+from gradatim.folders import cache_dir
 from gradatim.graph.errors import ArgumentError, DataError
 
 PACKED = Path(__file__).with_name("mnist.xz")

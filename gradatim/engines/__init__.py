@@ -6,9 +6,12 @@ a module with an Engine, and a line in `ENGINES`.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,8 +47,75 @@ class Executable(Protocol):
         """Run once. Each output goes into the buffer given for it, which may be one of the
         inputs, or into a new one where None is given. Outputs never share memory with each other
         or with any other input, and are contiguous. On failure no buffer has been written.
+
+        An exception (Ctrl-C) leaves all of them written, or none.
         """
         ...
+
+
+Bound = Callable[[Sequence[Buffer]], tuple[Failure | None, list[Buffer]]]
+
+
+class Bindable(Executable, Protocol):
+    """An Executable that can be told which buffers stay the same in the calls to come, so that it
+    need not look up their addresses at each one. This is optional.
+    """
+
+    def bind(self, inputs: Sequence[Buffer | None], into: Sequence[Buffer | None]) -> Bound:
+        """A function for calls with these buffers.
+
+        It takes a buffer for each None in `inputs`, in order, and gives the failure or None, and
+        a new buffer for each None in `into`, in order. It holds the other buffers. Any number of
+        bound functions of one Executable may be alive.
+        """
+        ...
+
+
+def bind(
+    executable: Executable, inputs: Sequence[Buffer | None], into: Sequence[Buffer | None]
+) -> Bound:
+    """`executable.bind(inputs, into)`, also where the executable has no such method."""
+    own: Callable[..., Bound] | None = getattr(executable, "bind", None)
+    return own(inputs, into) if own is not None else rebinding(executable, inputs, into)
+
+
+def rebinding(
+    executable: Executable, inputs: Sequence[Buffer | None], into: Sequence[Buffer | None]
+) -> Bound:
+    """A bound function that hands all buffers over at each call."""
+    fixed, targets = list(inputs), list(into)
+    places = [k for k, buffer in enumerate(fixed) if buffer is None]
+    new = [k for k, buffer in enumerate(targets) if buffer is None]
+
+    def run(varying: Sequence[Buffer]) -> tuple[Failure | None, list[Buffer]]:
+        buffers = fixed.copy()
+        for k, buffer in zip(places, varying):
+            buffers[k] = buffer
+        failure, results = executable(buffers, targets)
+        return failure, [results[k] for k in new] if failure is None else []
+
+    return run
+
+
+@contextlib.contextmanager
+def deferred_interrupts() -> Iterator[None]:
+    """Ctrl-C that comes inside takes effect at the end: for what must be done wholly or not at all.
+
+    (Python gives signals to the main thread alone, so there is nothing to do in another. Switching
+    the handler takes microseconds: a single native call that writes in place needs it not.)
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[Any] = []
+    signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if held:
+            before(*held[0])
 
 
 class Engine(Protocol):
@@ -64,7 +134,10 @@ class Engine(Protocol):
         ...
 
 
-ENGINES = {"reference": "gradatim.engines.reference"}
+ENGINES = {
+    "llvm": "gradatim.engines.llvm.executable",
+    "reference": "gradatim.engines.reference",
+}
 _loaded: dict[str, Engine] = {}
 
 

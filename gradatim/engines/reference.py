@@ -5,22 +5,25 @@ Slow, obvious and right. Every other engine is tested against this table.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from gradatim.engines import Failure, special
+from gradatim.engines import Failure, deferred_interrupts, special
+from gradatim.engines.reference_windows import WINDOW_MEANING
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, Error
 from gradatim.graph.node import Node
 from gradatim.graph.primitives import PRIMITIVES, Primitive
 from gradatim.graph.program import Program
 from gradatim.graph.rewrite import simplify
+from gradatim.graph.scan import Body
 
 Array = np.ndarray[Any, Any]
 Meaning = Callable[..., Any]  # (node, *input arrays) -> array, or a tuple for several results
 
-MEANING: dict[str, Meaning] = {}
+MEANING: dict[str, Meaning] = {**WINDOW_MEANING}
 
 
 def means(name: str) -> Callable[[Meaning], Meaning]:
@@ -133,7 +136,7 @@ MEANING["fmod"] = _checked_division(np.fmod)
 
 MEANING["select"] = lambda node, condition, a, b: np.where(condition, a, b)
 MEANING["cast"] = lambda node, x: x.astype(node.dtype.numpy)
-MEANING["bitcast"] = lambda node, x: np.ascontiguousarray(x).view(node.dtype.numpy)
+MEANING["bitcast"] = lambda node, x: np.array(x, order="C").view(node.dtype.numpy)
 
 # --- leaves --------------------------------------------------------------------------------------
 
@@ -187,7 +190,7 @@ MEANING["slice"] = lambda node, x: x[tuple(map(slice, *node.params))]
 @means("pad")
 def _pad(node: Node, x: Array, fill: Array) -> Array:
     low, high = node.params
-    x = x[tuple(slice(max(0, -a), n - max(0, -b)) for n, a, b in zip(x.shape, low, high))]
+    x = x[tuple(slice(max(0, -a), max(0, n + min(0, b))) for n, a, b in zip(x.shape, low, high))]
     result = np.full(node.shape, fill, dtype=x.dtype)
     result[tuple(slice(max(0, a), max(0, a) + n) for n, a in zip(x.shape, low))] = x
     return result
@@ -285,6 +288,53 @@ def _sort(node: Node, x: Array) -> Any:
 
 MEANING["pick"] = lambda node, results: results[node.params[0]]
 
+# --- loops ---------------------------------------------------------------------------------------
+
+
+class _Step:
+    """The Nodes of a scan's body, to be run one after the other."""
+
+    def __init__(self, body: Body):
+        nodes = body.nodes
+        slot = {node: k for k, node in enumerate(nodes)}
+        self.slots = len(nodes)
+        self.outputs = [slot[node] for node in body.outputs]
+        self.steps = [
+            (MEANING[node.primitive.name], node, [slot[n] for n in node.inputs], k)
+            for k, node in enumerate(nodes)
+            if k >= len(body.inputs)
+        ]
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        values: list[Any] = [*inputs, *[None] * (self.slots - len(inputs))]
+        for run, node, reads, k in self.steps:
+            result = run(node, *[values[j] for j in reads])
+            values[k] = result if type(result) in (np.ndarray, tuple) else np.asarray(result)
+        return [values[k] for k in self.outputs]
+
+
+_step = functools.lru_cache(maxsize=256)(_Step)
+
+
+@means("scan")
+def _scan(node: Node, *arrays: Array) -> Any:
+    body, n_carries, n_sequences, length, reverse = node.params
+    step = _step(body)
+    carries = list(arrays[:n_carries])
+    sequences = arrays[n_carries : n_carries + n_sequences]
+    constants = arrays[n_carries + n_sequences :]
+    stacked = [
+        np.empty(shape, dtype.numpy)
+        for shape, dtype in zip(node.shape[n_carries:], node.dtype[n_carries:])
+    ]
+    for t in reversed(range(length)) if reverse else range(length):
+        results = step([*carries, *(x[t] for x in sequences), *constants])
+        carries = results[:n_carries]
+        for y, result in zip(stacked, results[n_carries:]):
+            y[t] = result
+    return *carries, *stacked
+
+
 # --- the engine ----------------------------------------------------------------------------------
 
 
@@ -356,10 +406,11 @@ class ReferenceExecutable:
                 results.append(np.array(array, order="C"))
             else:
                 results.append(array)
-        for k, target in zip(self.outputs, into):  # every value has been read by now
-            if target is not None:
-                source = values[k]
-                np.copyto(target, source)
+        given = [(target, values[k]) for k, target in zip(self.outputs, into) if target is not None]
+        if given:  # every value has been read by now
+            with deferred_interrupts():
+                for target, value in given:
+                    np.copyto(target, value)
         return None, results
 
 

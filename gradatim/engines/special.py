@@ -23,9 +23,12 @@ def _elementwise(function: Callable[[float], float]) -> Callable[[Any], Any]:
 
 
 def _lgamma(x: float) -> float:
-    if x <= 0 and (x == math.floor(x)):
+    if x <= 0 and (x == -math.inf or x == math.floor(x)):
         return math.inf  # the poles, and -inf
-    return math.lgamma(x)
+    try:
+        return math.lgamma(x)
+    except OverflowError:
+        return math.inf
 
 
 erf = _elementwise(math.erf)

@@ -54,6 +54,10 @@ def to_text(outputs: Graph, *, values: bool = False) -> str:
     lines.append(f"return {returned}".rstrip())
     if isinstance(outputs, Program):
         lines.insert(0, f"program {outputs.digest[:12]}")
+    for k, item in enumerate(items):
+        if item.body is not None:
+            inside = to_text(item.body.outputs).splitlines()
+            lines += [f"each step of %{k}:", *(f"  {line}" for line in inside)]
     return "\n".join(lines)
 
 
@@ -122,6 +126,7 @@ class _Item:
         type: `float32[64, 10]`.
         value: what it holds, or "".
         results: which outputs of the graph it is, each with what it replaces, or "".
+        body: of a loop, the graph of one step.
     """
 
     name: str
@@ -132,6 +137,7 @@ class _Item:
     type: str
     value: str
     results: list[tuple[int, str]]
+    body: p.Body | None
 
     @property
     def colors(self) -> tuple[str, str]:
@@ -180,6 +186,7 @@ def _items(outputs: Graph, values: bool) -> list[_Item]:
             node.type,
             _value(node) if values else "",
             results.get(node, []),
+            node.params[0] if node.primitive is p.SCAN else None,
         )
         for node in shown
     ]
@@ -280,6 +287,11 @@ def _sort(node: Node) -> str:
     return _axis(node) + (", descending" if node.params[1] else "")
 
 
+def _scan(node: Node) -> str:
+    _, _, _, length, reverse = node.params
+    return f"{length} step{'s' * (length != 1)}" + (" backwards" if reverse else "")
+
+
 def _contract(node: Node) -> str:
     """The axes as in einsum: `ij,jk->ik`."""
     a_axes, b_axes, a_batch, b_batch = node.params
@@ -291,6 +303,35 @@ def _contract(node: Node) -> str:
     rest_of_a = [letter for k, letter in enumerate(a) if k not in a_axes and k not in a_batch]
     rest_of_b = [letter for k, letter in enumerate(b) if k not in paired]
     return f"{''.join(a)},{''.join(b)}->{''.join((*batch, *rest_of_a, *rest_of_b))}"
+
+
+def _each(numbers: Sequence[int]) -> str:
+    """`2` where all are 2, else `2x3`."""
+    return str(numbers[0]) if len(set(numbers)) == 1 else "x".join(map(str, numbers))
+
+
+def _sliding(stride: Any, low: Any, high: Any, dilation: Any, groups: int = 1) -> list[str]:
+    """How a window slides, without what is usual."""
+    parts = []
+    if set(stride) != {1}:
+        parts.append(f"stride {_each(stride)}")
+    if any(low) or any(high):
+        both = _each(low) if low == high else ",".join(f"{a}+{b}" for a, b in zip(low, high))
+        parts.append(f"padding {both}")
+    if set(dilation) != {1}:
+        parts.append(f"dilation {_each(dilation)}")
+    if groups != 1:
+        parts.append(f"groups {groups}")
+    return parts
+
+
+def _convolve(node: Node) -> str:
+    return ", ".join(_sliding(*node.params[:5]))
+
+
+def _window(node: Node) -> str:
+    window = "x".join(map(str, node.params[0]))
+    return ", ".join([f"window {window}", *_sliding(*node.params[1:5])])
 
 
 _DESCRIBE: dict[str, Describe] = {
@@ -318,6 +359,15 @@ _DESCRIBE: dict[str, Describe] = {
     "slice": _slice,
     "sort": _sort,
     "contract": _contract,
+    "convolve": _convolve,
+    "convolve_input": _convolve,
+    "convolve_kernel": _convolve,
+    "window_sum": _window,
+    "window_spread": _window,
+    "window_argmax": _window,
+    "window_gather": _in_the_type,
+    "window_scatter": _in_the_type,
+    "scan": _scan,
 }
 
 
@@ -337,6 +387,7 @@ _PADDING = 9
 _ELEMENTWISE = ("#e4effa", "#5b8fc0")
 _REDUCTION = ("#fdecd8", "#c98a36")
 _MOVEMENT = ("#eef0f3", "#87909b")
+_CONTRACTION = ("#eee6f8", "#8565b5")
 _COLORS = {
     "variable": ("#fcf5cf", "#b49a2c"),
     "leaf": ("#e5f3e7", "#5f9a66"),
@@ -350,7 +401,10 @@ _COLORS = {
     "movement": _MOVEMENT,
     "gather": _MOVEMENT,
     "scatter": _MOVEMENT,
-    "contract": ("#eee6f8", "#8565b5"),
+    "contract": _CONTRACTION,
+    "convolve": _CONTRACTION,
+    "window": _REDUCTION,
+    "scan": ("#e0f2f1", "#3d8b84"),
 }
 _OTHER = ("#ffffff", "#87909b")
 

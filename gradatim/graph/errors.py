@@ -13,6 +13,10 @@ class Error(Exception):
     """The root of every error Gradatim raises on purpose."""
 
 
+class InterruptedValue(Error, RuntimeError):
+    """A value whose computation was cut off by Ctrl-C."""
+
+
 class ShapeError(Error, RuntimeError):
     """Sizes that do not fit together."""
 

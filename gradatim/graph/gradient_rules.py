@@ -11,6 +11,7 @@ backward(), and they are what makes a second backward() impossible.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from gradatim.graph.node import Node, Shape
 
 Rule = Callable[..., Sequence[Node | None]]
 OUT = -1  # in `saves`: the result itself
+EVERY = -2  # in `saves`: each of the inputs
 
 RULES: dict[p.Primitive, tuple[Rule, tuple[tuple[int, int], ...]]] = {}
 
@@ -47,15 +49,24 @@ def sum_to(g: Node, shape: Shape) -> Node:
     """Undo a broadcast: add up what was spread out."""
     if g.shape == shape:
         return g
-    lead = len(g.shape) - len(shape)
-    axes = tuple(k for k, n in enumerate(g.shape) if k < lead or (shape[k - lead] == 1 and n != 1))
-    return p.reshape(p.sum_(g, axes), shape)
+    return p.reshape(p.sum_(g, _spread_axes(g.shape, shape)), shape)
+
+
+@functools.lru_cache(4096)
+def _spread_axes(wide: Shape, shape: Shape) -> tuple[int, ...]:
+    """The axes of `wide` along which a value of `shape` was repeated."""
+    lead = len(wide) - len(shape)
+    return tuple(k for k, n in enumerate(wide) if k < lead or (shape[k - lead] == 1 and n != 1))
 
 
 def _keep_axes(x: Node, axes: tuple[int, ...], shape: Shape) -> Node:
     """A reduced value with its lost axes back at size 1, spread to `shape`."""
-    kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
-    return p.expand(p.reshape(x, kept), shape)
+    return p.expand(p.reshape(x, _with_ones(shape, axes)), shape)
+
+
+@functools.lru_cache(4096)
+def _with_ones(shape: Shape, axes: tuple[int, ...]) -> Shape:
+    return tuple(1 if k in axes else n for k, n in enumerate(shape))
 
 
 # --- elementwise, one input ----------------------------------------------------------------------
@@ -233,7 +244,10 @@ def _(g: Node, out: Node, x: Node) -> Any:
 
 @gradient_of("add")
 def _(g: Node, out: Node, a: Node, b: Node) -> Any:
-    return sum_to(g, a.shape), sum_to(g, b.shape)
+    return (
+        sum_to(g, a.shape) if a.history else None,
+        sum_to(g, b.shape) if b.history else None,
+    )
 
 
 @gradient_of("sub")
@@ -455,6 +469,9 @@ def _(g: Node, out: Node, x: Node, fill: Node) -> Any:
 @gradient_of("slice")
 def _(g: Node, out: Node, x: Node) -> Any:
     starts, _, steps = out.params
+    if set(steps) <= {1}:
+        high = tuple(n - a - size for n, a, size in zip(x.shape, starts, g.shape))
+        return (p.pad(g, _number(g, 0), starts, high),)
     places = [p.constant(a, int64, g.device) for a in starts]
     return (p.update_slice(zeros_like(x), g, places, steps),)
 
@@ -518,30 +535,48 @@ def _(g: Node, out: Node, x: Node, index: Node, updates: Node) -> Any:
 
 @gradient_of("contract", (1, 0), (0, 1))
 def _(g: Node, out: Node, a: Node, b: Node) -> Any:
-    a_axes, b_axes, a_batch, b_batch = out.params
-    a_free = [k for k in range(a.ndim) if k not in a_axes and k not in a_batch]
-    b_free = [k for k in range(b.ndim) if k not in b_axes and k not in b_batch]
+    for_a, for_b = _contract_gradients(out.params, len(a.shape), len(b.shape))
+    grad_a = grad_b = None
+    if a.history:
+        axes, order = for_a
+        grad_a = p.contract(g, b, *axes)
+        if order is not None:
+            grad_a = p.permute(grad_a, order)
+    if b.history:
+        axes, order = for_b
+        grad_b = p.contract(g, a, *axes)
+        if order is not None:
+            grad_b = p.permute(grad_b, order)
+    return grad_a, grad_b
+
+
+@functools.lru_cache(4096)
+def _contract_gradients(params: tuple[Any, ...], a_ndim: int, b_ndim: int) -> Any:
+    """For each operand of a contraction, how its gradient is the contraction of `g` with the other
+    operand: the axes, and the permutation that puts the product's axes in place, if one is needed.
+    """
+    a_axes, b_axes, a_batch, b_batch = params
+    a_free = [k for k in range(a_ndim) if k not in a_axes and k not in a_batch]
+    b_free = [k for k in range(b_ndim) if k not in b_axes and k not in b_batch]
     batch = tuple(range(len(a_batch)))
-    g_rows = tuple(range(len(batch), len(batch) + len(a_free)))
-    g_columns = tuple(range(len(batch) + len(a_free), g.ndim))
+    middle = len(batch) + len(a_free)
+    g_rows = tuple(range(len(batch), middle))
+    g_columns = tuple(range(middle, middle + len(b_free)))
 
     def gradient(
-        of: Node, batches: Sequence[int], free: Sequence[int], axes: Sequence[int],
-        other: Node, other_batch: tuple[int, ...], other_free: Sequence[int],
-        other_axes: Sequence[int], summed: tuple[int, ...],
-    ) -> Node:  # fmt: skip
-        product = p.contract(g, other, summed, tuple(other_free), batch, other_batch)
-        # Its axes are: batch, this operand's free ones, the other's contracted ones in order.
+        ndim: int, batches: Sequence[int], free: Sequence[int], axes: Sequence[int],
+        other_batch: tuple[int, ...], other_free: Sequence[int], other_axes: Sequence[int],
+        summed: tuple[int, ...],
+    ) -> Any:  # fmt: skip
+        # The product's axes are: batch, this operand's free ones, the other's contracted ones.
         stands = [*batches, *free, *(axes[other_axes.index(k)] for k in sorted(other_axes))]
-        return p.permute(product, tuple(stands.index(k) for k in range(of.ndim)))
+        order = tuple(stands.index(k) for k in range(ndim))
+        axes_of_product = (summed, tuple(other_free), batch, other_batch)
+        return axes_of_product, None if order == tuple(range(ndim)) else order
 
     return (
-        gradient(a, a_batch, a_free, a_axes, b, b_batch, b_free, b_axes, g_columns)
-        if a.history
-        else None,
-        gradient(b, b_batch, b_free, b_axes, a, a_batch, a_free, a_axes, g_rows)
-        if b.history
-        else None,
+        gradient(a_ndim, a_batch, a_free, a_axes, b_batch, b_free, b_axes, g_columns),
+        gradient(b_ndim, b_batch, b_free, b_axes, a_batch, a_free, a_axes, g_rows),
     )
 
 
@@ -559,7 +594,7 @@ def along_axis(index: Node, shape: Shape, axis: int) -> Node:
             )
         if place is not None:
             if stride != 1:
-                place = p.mul(place, p.constant(stride, int64, index.device))
+                place = p.mul(place, p.fixed(stride, int64, index.device))
             flat = place if flat is None else p.add(flat, place)
         stride *= shape[k]
     return index if flat is None else flat
@@ -592,3 +627,8 @@ def _(g: Node, out: Node, x: Node, original: Node) -> Any:
 def _(grads: Any, out: Node, *inputs: Node) -> Any:
     count = out.params[0]
     return (*[None] * count, *out.meta(grads))
+
+
+# --- windows: convolution and pooling have a file of their own -----------------------------------
+
+import gradatim.graph.window_gradient_rules  # noqa: E402, F401  (it registers itself above)

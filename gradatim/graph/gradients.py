@@ -8,12 +8,13 @@ Nodes, so gradients can be differentiated, drawn and compiled like everything el
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradatim.graph import primitives as p
 from gradatim.graph.errors import GradientError
-from gradatim.graph.gradient_rules import OUT, RULES, along_axis, sum_to, zeros_like
+from gradatim.graph.gradient_rules import EVERY, OUT, RULES, along_axis, sum_to, zeros_like
 from gradatim.graph.node import FREED, LIVE, Node, history_of
 
 # Their `meta` means something of its own; that of others is for the hook.
@@ -57,22 +58,24 @@ def gradients(
         g = arrived.pop(node, None)
         if g is None or (needed is not None and node not in needed):
             continue
-        if node.meta is not None and hook is not None and node.primitive not in _OWN_META:
+        primitive = node.primitive
+        if node.meta is not None and hook is not None and primitive not in _OWN_META:
             g = hook(node, g)
         if wanted is not None and node in wanted:
             found[node] = g
-        if node.primitive is p.VARIABLE:
+        if primitive is p.VARIABLE:
             if wanted is None:
                 found[node] = g
             continue
-        if node.primitive is p.PICK:
+        if primitive is p.PICK:
             source, position = node.inputs[0], node.params[0]
             several = arrived.setdefault(source, [None] * len(source.shape))
             several[position] = g if several[position] is None else p.add(several[position], g)
             continue
         for source, grad in zip(node.inputs, _input_gradients(g, node, resolve)):
             if grad is not None and source.history and (needed is None or source in needed):
-                _arrive(arrived, source, grad)
+                before = arrived.get(source)
+                arrived[source] = grad if before is None else p.add(before, grad)
     if not keep:
         _free(order)
     return found
@@ -109,8 +112,8 @@ def _input_gradients(
     inputs = node.inputs
     if saves and resolve is not None:
         reads = list(inputs)
-        for what, of in saves:
-            if of < len(inputs) and inputs[of].history:
+        for what, of in _pairs(node.primitive, len(inputs)):
+            if inputs[of].history:
                 if what == OUT:
                     if node.overwritten is not None:
                         resolve(node)
@@ -123,11 +126,23 @@ def _input_gradients(
     return rule(g, node, *inputs)
 
 
-def _saves(node: Node) -> bool:
-    entry = RULES.get(node.primitive)
-    return entry is not None and any(
-        of < len(node.inputs) and node.inputs[of].history for _, of in entry[1]
+@functools.lru_cache(4096)
+def _pairs(primitive: p.Primitive, count: int) -> tuple[tuple[int, int], ...]:
+    """What the rule of a primitive with `count` inputs saves, and for the gradient of which."""
+    entry = RULES.get(primitive)
+    every = range(count)
+    return tuple(
+        (each, input)
+        for what, of in (entry[1] if entry is not None else ())
+        for each in (every if what == EVERY else (what,))
+        for input in (every if of == EVERY else (of,))
+        if input < count
     )
+
+
+def _saves(node: Node) -> bool:
+    inputs = node.inputs
+    return any([inputs[of].history for _, of in _pairs(node.primitive, len(inputs))])
 
 
 def _free(order: Sequence[Node]) -> None:
@@ -140,5 +155,7 @@ def _free(order: Sequence[Node]) -> None:
             if node.buffer is not None:
                 node.inputs = ()
 
+
+from gradatim.graph import scan_gradient as _scan_gradient  # noqa: E402, F401 (has a rule)
 
 __all__ = ["OUT", "RULES", "along_axis", "gradients", "sum_to", "zeros_like"]

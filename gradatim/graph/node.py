@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from gradatim.graph.dtypes import DType
@@ -169,14 +170,15 @@ def topological(outputs: Iterable[Node], *, through_computed: bool = False) -> l
 
 def history_of(outputs: Sequence[Node]) -> list[Node]:
     """The Nodes with history that the outputs come from, newest first."""
-    seen: set[Node] = set()
-    stack = [node for node in outputs if node.history]
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
+    queue = [node for node in dict.fromkeys(outputs) if node.history]
+    seen = set(queue)
+    for node in queue:  # which grows
         for n in node.inputs:
             if n.history and n not in seen:
-                stack.append(n)
-    return sorted(seen, key=lambda node: node.number, reverse=True)
+                seen.add(n)
+                queue.append(n)
+    queue.sort(key=_by_number, reverse=True)
+    return queue
+
+
+_by_number = attrgetter("number")

@@ -21,6 +21,7 @@ Edge cases, decided here for every engine (all are PyTorch's):
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -56,6 +57,7 @@ class Primitive:
 PRIMITIVES: dict[str, Primitive] = {}
 
 
+@functools.lru_cache(4096)
 def broadcast(*shapes: Shape) -> Shape:
     """The common shape of several, as NumPy broadcasts.
 
@@ -125,18 +127,33 @@ def constant(number: bool | int | float, dtype: DType, device: str = "cpu") -> N
         number = int(number)
     else:
         number = bool(number)
-    if number in SPECIAL_CONSTANTS and not (number == 0 and math.copysign(1.0, number) < 0):
-        key = (number, dtype, device)
-        found = _constants.get(key)
-        if found is None:
-            found = _constants[key] = Node(CONSTANT, (), (number,), (), dtype, device)
+    key = (number, dtype, device)
+    found = _constants.get(key)
+    if found is not None and (number or math.copysign(1.0, number) > 0):
         return found
-    return Node(CONSTANT, (), (number,), (), dtype, device)
+    node = Node(CONSTANT, (), (number,), (), dtype, device)
+    if found is None and number in SPECIAL_CONSTANTS and str(number) != "-0.0":
+        node.meta = _SPECIAL
+        _constants[key] = node
+    return node
+
+
+_SPECIAL = "special"
+
+
+def fixed(number: bool | int | float, dtype: DType, device: str = "cpu") -> Node:
+    """A constant that follows from shapes: like the special ones, it is part of a Program's key,
+    so that an engine can rely on it."""
+    key = (number, dtype, device)
+    found = _constants.get(key)
+    if found is None:
+        found = _constants[key] = Node(CONSTANT, (), (number,), (), dtype, device)
+    return found
 
 
 def is_special(node: Node) -> bool:
     """Whether a constant is part of the Program's key."""
-    return _constants.get((node.params[0], node.dtype, node.device)) is node
+    return node.meta is _SPECIAL
 
 
 def iota(shape: Shape, axis: int, dtype: DType, device: str = "cpu") -> Node:
@@ -281,12 +298,16 @@ def bitcast(x: Node, dtype: DType) -> Node:
 # --- reductions ----------------------------------------------------------------------------------
 
 
+@functools.lru_cache(4096)
+def _without(shape: Shape, axes: tuple[int, ...]) -> Shape:
+    return tuple(extent for k, extent in enumerate(shape) if k not in axes)
+
+
 def _reduction(name: str) -> Callable[[Node, tuple[int, ...]], Node]:
     primitive = Primitive(name, "reduce", kept=True)
 
     def build(x: Node, axes: tuple[int, ...]) -> Node:
-        shape = tuple(extent for k, extent in enumerate(x.shape) if k not in axes)
-        return Node(primitive, (x,), (axes,), shape, x.dtype, x.device)
+        return Node(primitive, (x,), (axes,), _without(x.shape, axes), x.dtype, x.device)
 
     build.__name__ = name
     return build
@@ -471,19 +492,33 @@ def contract(
             f"expected m1 and m2 to have the same dtype, but got: {a.dtype.name} != {b.dtype.name}:"
             f" cast one of them with .to(...)"
         )
-    for i, j in (*zip(a_axes, b_axes), *zip(a_batch, b_batch)):
-        if a.shape[i] != b.shape[j]:
-            raise ShapeError(
-                f"shapes {list(a.shape)} and {list(b.shape)} cannot be multiplied: "
-                f"axis {i} of the first has {a.shape[i]}, axis {j} of the second {b.shape[j]}"
-            )
-    shape = (
-        tuple(a.shape[k] for k in a_batch)
-        + tuple(n for k, n in enumerate(a.shape) if k not in a_axes and k not in a_batch)
-        + tuple(n for k, n in enumerate(b.shape) if k not in b_axes and k not in b_batch)
-    )
+    shape = _contracted(a.shape, b.shape, a_axes, b_axes, a_batch, b_batch)
     params = (a_axes, b_axes, a_batch, b_batch)
-    return Node(CONTRACT, (a, b), params, shape, a.dtype, same_device(a, b))
+    device = a.device if a.device == b.device else same_device(a, b)
+    return Node(CONTRACT, (a, b), params, shape, a.dtype, device)
+
+
+@functools.lru_cache(4096)
+def _contracted(
+    a: Shape,
+    b: Shape,
+    a_axes: tuple[int, ...],
+    b_axes: tuple[int, ...],
+    a_batch: tuple[int, ...],
+    b_batch: tuple[int, ...],
+) -> Shape:
+    """The shape of a contraction of shapes."""
+    for i, j in (*zip(a_axes, b_axes), *zip(a_batch, b_batch)):
+        if a[i] != b[j]:
+            raise ShapeError(
+                f"shapes {list(a)} and {list(b)} cannot be multiplied: "
+                f"axis {i} of the first has {a[i]}, axis {j} of the second {b[j]}"
+            )
+    return (
+        tuple(a[k] for k in a_batch)
+        + tuple(n for k, n in enumerate(a) if k not in a_axes and k not in a_batch)
+        + tuple(n for k, n in enumerate(b) if k not in b_axes and k not in b_batch)
+    )
 
 
 # --- sorting, and nodes with several results -----------------------------------------------------
@@ -551,3 +586,11 @@ def custom_gradient(results: Sequence[Node], inputs: Sequence[Node], backward: A
     )
     both.meta = backward
     return [pick(both, k) for k in range(len(results))]
+
+
+# --- in files of their own, as they are more than a rule of shapes -------------------------------
+
+from gradatim.graph.scan import SCAN as SCAN  # noqa: E402 (they need what stands above)
+from gradatim.graph.scan import Body as Body  # noqa: E402
+from gradatim.graph.scan import scan as scan  # noqa: E402
+from gradatim.graph.window_primitives import *  # noqa: E402, F403

@@ -41,48 +41,63 @@ def trace(wanted: Sequence[Node]) -> Trace:
     are inputs, except the few in `SPECIAL_CONSTANTS`.
     """
     outputs = list(wanted)
-    numbers: dict[Node, int] = {}
+    numbers: dict[Node, int] = {}  # of each Node: its entry in the key
     entries: list[Any] = []
     order: list[Node] = []
     leaves: list[Node] = []
-    stack = outputs[::-1]
-    while stack:
-        node = stack[-1]
-        if node in numbers:
-            stack.pop()
-            continue
-        buffer = node.buffer
-        if buffer is not None:
-            stack.pop()
-            value = _unmarked(node)
-            if value not in numbers:
-                numbers[value] = len(entries)
-                entries.append((node.shape, node.dtype, buffer.strides))
+    asked = set(outputs)
+    number_of = numbers.__getitem__
+
+    def number_leaf(node: Node) -> None:
+        """Give a Node without inputs to walk its entry."""
+        value = node if node.buffer is None else _unmarked(node)
+        number = numbers.get(value)
+        if number is None:
+            number = numbers[value] = len(entries)
+            if value.buffer is not None:
+                entries.append((value.shape, value.dtype, value.buffer.strides))
                 leaves.append(value)
-            numbers[node] = numbers[value]
+            elif value.primitive is p.CONSTANT and not p.is_special(value):
+                entries.append(value.dtype)
+                leaves.append(value)
+            else:  # a special constant, an iota
+                entries.append((value.primitive, value.params, value.shape, value.dtype))
+                order.append(value)
+        numbers[node] = number
+
+    for output in outputs:  # which grows
+        if output in numbers:
             continue
-        inputs = node.inputs
-        waiting = [n for n in inputs if n not in numbers]
-        if waiting:
-            waiting.reverse()
-            stack.extend(waiting)
+        if output.buffer is not None or not output.inputs:
+            number_leaf(output)
             continue
-        stack.pop()
-        numbers[node] = len(entries)
-        primitive = node.primitive
-        if inputs:
-            entries.append((primitive, node.params, *[numbers[n] for n in inputs]))
-            if primitive.kept and node.history == LIVE and node not in outputs:
-                outputs.append(node)
-        elif primitive is p.CONSTANT and not p.is_special(node):
-            entries.append(node.dtype)
-            leaves.append(node)
-            continue
-        else:  # a special constant, an iota
-            entries.append((primitive, node.params, node.shape, node.dtype))
-        order.append(node)
+        stack = [output]
+        while stack:
+            node = stack[-1]
+            inputs = node.inputs
+            for n in inputs:
+                if n not in numbers:
+                    if n.buffer is None and n.inputs:
+                        stack.append(n)
+                        break
+                    number_leaf(n)
+            else:
+                del stack[-1]
+                if node.history == LIVE and node not in asked and _is_kept(node):
+                    asked.add(node)
+                    outputs.append(node)
+                numbers[node] = len(entries)
+                entries.append((node.primitive, node.params, *map(number_of, inputs)))
+                order.append(node)
     entries.append(tuple([numbers[node] for node in outputs]))
     return Trace(outputs, order, leaves, tuple(entries))
+
+
+def _is_kept(node: Node) -> bool:
+    """Whether backward() will want the value of a Node, and it is costly."""
+    primitive = node.primitive
+    source = node.inputs[0].primitive if primitive is p.PICK else primitive
+    return source.kept and type(node.dtype) is not tuple  # of several results, those that are read
 
 
 def _unmarked(node: Node) -> Node:
@@ -128,7 +143,7 @@ class Program:
         lines = [f"program {self.digest[:12]}"]
         for node, name in names.items():
             reads = ", ".join(names[n] for n in node.inputs)
-            params = "".join(f" {value!r}" for value in node.params)
+            params = "".join(f" {value!r}" for value in node.params).replace("\n", "\n    ")
             lines.append(f"  {name} = {node.primitive.name}({reads}){params} : {node.type}")
         lines.append("  return " + ", ".join(names[n] for n in self.outputs))
         return "\n".join(lines)

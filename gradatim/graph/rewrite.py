@@ -47,7 +47,22 @@ def pick_of_custom_gradient(node: Node) -> Node | None:
 
 
 def _is_number(node: Node, number: float) -> bool:
-    return node.primitive is p.CONSTANT and bool(node.params[0] == number) and p.is_special(node)
+    return node.primitive is p.CONSTANT and bool(node.params[0] == number)
+
+
+@rule("scan")
+def simpler_body(node: Node) -> Node | None:
+    """The body of a loop is a graph too."""
+    body, *rest = node.params
+    inner = Program(body.inputs, body.outputs, (None,) * len(body.inputs), body.key)
+    outputs = simplify(inner).outputs
+    if outputs == body.outputs:
+        return None
+    simpler = p.Body(body.inputs, outputs)
+    if simpler == body:
+        return None
+    params = (simpler, *rest)
+    return Node(p.SCAN, node.inputs, params, node.shape, node.dtype, node.device)
 
 
 @rule("mul")
@@ -64,6 +79,19 @@ def times_one(node: Node) -> Node | None:
 def divided_by_one(node: Node) -> Node | None:
     a, b = node.inputs
     return a if _is_number(b, 1) and a.shape == node.shape else None
+
+
+@rule("pow")
+def small_power(node: Node) -> Node | None:
+    """x² and 1/x, which are rounded once either way, and x itself."""
+    base, exponent = node.inputs
+    if base.shape != node.shape or not node.dtype.is_floating_point:
+        return None
+    if _is_number(exponent, 2):
+        return p.mul(base, base)
+    if _is_number(exponent, -1):
+        return p.div(p.constant(1, node.dtype, node.device), base)
+    return base if _is_number(exponent, 1) else None
 
 
 @rule("reshape")
@@ -85,6 +113,39 @@ def permute_of_permute(node: Node) -> Node | None:
 def expand_of_expand(node: Node) -> Node | None:
     source = node.inputs[0]
     return p.expand(source.inputs[0], node.shape) if source.primitive is p.EXPAND else None
+
+
+@rule("slice", "flip", "permute", "reshape")
+def moved_number(node: Node) -> Node | None:
+    """A number that was spread out is the same wherever it is moved."""
+    source = node.inputs[0]
+    if source.primitive is not p.EXPAND or source.inputs[0].shape != ():
+        return None
+    return p.expand(source.inputs[0], node.shape)
+
+
+@rule("slice")
+def last_step(node: Node) -> Node | None:
+    """Of a loop's results, the last step's alone: where the step carries on what it results in,
+    that is the last carry."""
+    source, order = node.inputs[0], tuple(range(node.ndim))
+    if source.primitive is p.PERMUTE:
+        source, order = source.inputs[0], source.params[0]
+    if source.primitive is not p.PICK or source.inputs[0].primitive is not p.SCAN:
+        return None
+    loop, (place,) = source.inputs[0], source.params
+    body, n_carries, _, length, reverse = loop.params
+    if place < n_carries or body.outputs[place] not in body.outputs[:n_carries]:
+        return None
+    starts, stops, steps = (list(param) for param in node.params)
+    time = order.index(0)
+    last = 0 if reverse else length - 1
+    if (starts[time], node.shape[time]) != (last, 1):
+        return None
+    carry = p.pick(loop, body.outputs.index(body.outputs[place]))
+    one = p.permute(p.reshape(carry, (1, *carry.shape)), order)
+    starts[time], stops[time] = 0, 1
+    return p.slice_(one, tuple(starts), tuple(stops), tuple(steps))
 
 
 @rule("contract")
@@ -147,7 +208,12 @@ def simplify(program: Program) -> Program:
     """An equal Program with fewer Nodes."""
     recording, mode.recording = mode.recording, False
     try:
-        return _simplify(program)
+        simpler = _simplify(program)
+        if any(node.primitive is p.SCAN for node in simpler.nodes):
+            from gradatim.graph import scan_rewrite
+
+            simpler = _simplify(scan_rewrite.rewrite(simpler))
+        return simpler
     finally:
         mode.recording = recording
 

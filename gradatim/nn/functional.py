@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from gradatim import ops
-from gradatim.graph.errors import ArgumentError
+from gradatim.graph.errors import ArgumentError, ShapeError
 from gradatim.ops.activations import (
     celu,
     elu,
@@ -32,7 +33,26 @@ from gradatim.ops.activations import (
     tanhshrink,
     threshold,
 )
+from gradatim.ops.adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d,
+    adaptive_max_pool3d_with_indices,
+)
 from gradatim.ops.classification import cross_entropy, nll_loss
+from gradatim.ops.convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from gradatim.ops.draws import dropout_mask
 from gradatim.ops.losses import (
     binary_cross_entropy,
@@ -43,6 +63,26 @@ from gradatim.ops.losses import (
     mse_loss,
     smooth_l1_loss,
 )
+from gradatim.ops.normalization import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
+)
+from gradatim.ops.pooling import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
+    max_pool1d_with_indices,
+    max_pool2d,
+    max_pool2d_with_indices,
+    max_pool3d,
+    max_pool3d_with_indices,
+)
+from gradatim.ops.unfolding import fold, unfold
 from gradatim.tensor import Tensor, op
 
 embedding = ops.embedding
@@ -122,6 +162,64 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     return input.mul_(factor) if inplace else input * factor
 
 
+def _feature_dropout(
+    input: Tensor, kept_dims: int, p: float, training: bool, inplace: bool
+) -> Tensor:
+    """Dropout of whole channels: one draw for all that is behind the first dimensions."""
+    check_probability(p)
+    if p == 0 or not training or input.numel() == 0:
+        return input
+    if p == 1:
+        factor = ops.zeros((), dtype=input.dtype, device=input.device)
+    else:
+        shape = (*input.shape[:kept_dims], *[1] * (input.ndim - kept_dims))
+        factor = dropout_mask(shape, 1 - p, input.dtype) / (1 - p)
+    return input.mul_(factor) if inplace else input * factor
+
+
+def dropout1d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """In training, set whole channels of (N, C, L) or (C, L) to 0 with probability `p`, and scale
+    the others by 1/(1 - p).
+    """
+    if input.ndim not in (2, 3):
+        raise ShapeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input")
+    return _feature_dropout(input, input.ndim - 1, p, training, inplace)
+
+
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """In training, set whole channels of (N, C, H, W) or (N, C, L) to 0 with probability `p`, and
+    scale the others by 1/(1 - p) (Tompson et al., 2015).
+    """
+    if input.ndim not in (3, 4):
+        warnings.warn(
+            f"dropout2d: Received a {input.ndim}-D input to dropout2d; expected 3-D or 4-D",
+            stacklevel=2,
+        )
+    if input.ndim < 2:
+        raise ShapeError("Feature dropout requires at least 2 dimensions in the input")
+    return _feature_dropout(input, 2, p, training, inplace)
+
+
+def dropout3d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """In training, set whole channels of (N, C, D, H, W) or (C, D, H, W) to 0 with probability `p`,
+    and scale the others by 1/(1 - p).
+    """
+    if input.ndim not in (4, 5):
+        warnings.warn(
+            f"dropout3d: Received a {input.ndim}-D input to dropout3d; expected 4-D or 5-D",
+            stacklevel=2,
+        )
+    if input.ndim < 2:
+        raise ShapeError("Feature dropout requires at least 2 dimensions in the input")
+    return _feature_dropout(input, 1 if input.ndim == 4 else 2, p, training, inplace)
+
+
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """The input divided by its p-norm along `dim`, or by `eps` where the norm is smaller.
 
@@ -134,31 +232,64 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool1d_with_indices",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_with_indices",
+    "adaptive_max_pool3d",
+    "adaptive_max_pool3d_with_indices",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cross_entropy",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "elu_",
     "embedding",
+    "fold",
     "gelu",
     "glu",
+    "group_norm",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "hardtanh_",
     "huber_loss",
+    "instance_norm",
     "kl_div",
     "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "max_pool1d",
+    "max_pool1d_with_indices",
+    "max_pool2d",
+    "max_pool2d_with_indices",
+    "max_pool3d",
+    "max_pool3d_with_indices",
     "mish",
     "mse_loss",
     "nll_loss",
@@ -169,6 +300,7 @@ __all__ = [
     "relu",
     "relu6",
     "relu_",
+    "rms_norm",
     "selu",
     "selu_",
     "sigmoid",
@@ -183,4 +315,5 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "threshold_",
+    "unfold",
 ]

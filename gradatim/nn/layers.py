@@ -1,4 +1,4 @@
-"""The elementary layers: Linear, Bilinear, Flatten, Unflatten, Dropout, Identity."""
+"""The elementary layers: Linear, Bilinear, Flatten, Unflatten, the Dropouts, Identity."""
 
 from __future__ import annotations
 
@@ -216,3 +216,30 @@ class Dropout(Module):
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout1d(Dropout):
+    """In training, sets whole channels of (N, C, L) or (C, L) to 0 with probability `p`, and scales
+    the others by 1/(1 - p); in evaluation, gives its input.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout1d(input, self.p, self.training, self.inplace)
+
+
+class Dropout2d(Dropout):
+    """In training, sets whole channels of (N, C, H, W) to 0 with probability `p`, and scales the
+    others by 1/(1 - p); in evaluation, gives its input (Tompson et al., 2015).
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout2d(input, self.p, self.training, self.inplace)
+
+
+class Dropout3d(Dropout):
+    """In training, sets whole channels of (N, C, D, H, W) or (C, D, H, W) to 0 with probability
+    `p`, and scales the others by 1/(1 - p); in evaluation, gives its input.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout3d(input, self.p, self.training, self.inplace)

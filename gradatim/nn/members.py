@@ -111,10 +111,11 @@ class Members:
     # --- attributes -----------------------------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:
-        found = self.__dict__
-        for members in ("_parameters", "_buffers", "_modules"):
-            if members in found and name in found[members]:
-                return found[members][name]
+        own = self.__dict__
+        for members in ("_parameters", "_modules", "_buffers"):
+            found = own.get(members)
+            if found and name in found:
+                return found[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __setattr__(self, name: str, value: Any) -> None:

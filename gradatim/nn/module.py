@@ -11,13 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 from gradatim.autograd import no_grad
-from gradatim.capture import capturing, guard
+from gradatim.capture import guard_module
 from gradatim.graph.dtypes import DType
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, Error
 from gradatim.nn.blame import name_layer
 from gradatim.nn.hooks import Hooks
 from gradatim.nn.members import Members
 from gradatim.nn.state_dict import State
+from gradatim.realize import local
 from gradatim.tensor import Tensor
 
 
@@ -69,8 +70,8 @@ class Module(Members, State, Hooks):
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if capturing():
-            guard(lambda: (self.training, *map(id, self._parameters.values())))
+        if local.capture is not None:
+            guard_module(self)
         try:
             if (
                 self._forward_hooks

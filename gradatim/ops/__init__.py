@@ -14,8 +14,9 @@ _MODULES = (
     "creation", "elementwise", "arithmetic", "comparison", "selection", "operators", "movement",
     "casting", "joining", "reduce", "extremes", "moments", "norms", "cumulative", "linear",
     "products", "einsum", "indexing", "gathering", "scattering", "counting", "diagonals",
-    "searching", "sorting", "quantiles", "activations", "losses", "classification", "draws",
-    "draws_in_place", "inplace",
+    "searching", "sorting", "quantiles", "activations", "losses", "classification",
+    "convolution", "pooling", "adaptive_pooling", "unfolding", "normalization", "draws",
+    "draws_in_place", "loops", "recurrent", "inplace",
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {}
@@ -26,6 +27,13 @@ _NOT_TOP_LEVEL = {
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div", "linear", "pad", "gelu",
     "silu", "mish", "elu", "leaky_relu", "hardtanh", "relu6", "softplus", "logsigmoid", "glu",
     "hardsigmoid", "hardswish", "softsign", "tanhshrink", "softmin",
+    "avg_pool2d", "avg_pool3d", "max_pool2d_with_indices", "max_pool3d_with_indices", "unfold",
+    "fold", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
+    "adaptive_max_pool2d", "adaptive_max_pool3d", "adaptive_max_pool1d_with_indices",
+    "adaptive_max_pool2d_with_indices", "adaptive_max_pool3d_with_indices",
+    # The arguments of the first two stand in another order in the main namespace of PyTorch.
+    "batch_norm", "instance_norm",
+    "local_response_norm",
     # In `linalg` and on Tensor.
     "linalg_vector_norm", "linalg_cross", "linalg_multi_dot", "type_",
     # Methods alone.

@@ -13,7 +13,7 @@ from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import BOOL, FLOATING, INTEGER, DType
 from gradatim.graph.errors import ArgumentTypeError, DTypeError, IndexOutOfRange, ShapeError
 from gradatim.graph.node import Node, Shape
-from gradatim.realize import state
+from gradatim.realize import local
 from gradatim.tensor import Tensor, from_array
 from gradatim.traced import TracedFloat, traced_node
 
@@ -40,6 +40,8 @@ def wrap_dim(dim: Any, ndim: int) -> int:
 
 def wrap_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     """Dimensions, ascending; None and an empty sequence mean all of them."""
+    if type(dim) is int and -ndim <= dim < ndim:
+        return (dim % ndim,)
     if dim is None or (isinstance(dim, Sequence) and len(dim) == 0):
         return tuple(range(ndim))
     if not isinstance(dim, Sequence):
@@ -107,7 +109,7 @@ def with_number(dtype: DType, number: bool | int | float) -> DType:
 
 def number_node(number: bool | int | float, dtype: DType, device: str = "cpu") -> Node:
     """A constant, refused if an integer dtype cannot hold it."""
-    if type(number) is TracedFloat and state.capture is not None:
+    if type(number) is TracedFloat and local.capture is not None:
         return traced_node(number, dtype)
     if dtype.is_integer:
         low, high = dtypes.integer_range(dtype)
@@ -158,12 +160,15 @@ def operands(a: Any, b: Any, where: str, *, floating: bool = False) -> tuple[Nod
     """
     if isinstance(a, Tensor):
         x = a._read()
+        dtype = x.dtype
         if isinstance(b, Tensor):
             y = b._read()
-            if x.dtype is y.dtype:
-                dtype = x.dtype
-            else:
+            if dtype is not y.dtype:
                 dtype = result_dtype(x, y)
+            elif dtype.is_floating_point:
+                return x, y
+        elif (type(b) is float or type(b) is int) and dtype.is_floating_point:
+            return x, p.constant(b, dtype, x.device)
         elif is_number(b):
             number = as_number(b)
             dtype = with_number(x.dtype, number)

@@ -22,7 +22,6 @@ from gradatim.tensor import Tensor, method, named, op, wrap
 
 
 @method()
-@op("Pow")
 def square(input: Tensor) -> Tensor:
     """x² of each element."""
     return pow(input, 2)
@@ -78,7 +77,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 
 
 def _is_bool(value: Any) -> bool:
-    return value.dtype is bool_ if isinstance(value, Tensor) else isinstance(value, bool)
+    return value._cell.node.dtype is bool_ if isinstance(value, Tensor) else isinstance(value, bool)
 
 
 subtract = sub

@@ -39,8 +39,8 @@ __all__ = [
 
 def read_pair(input: Any, other: Any, where: str) -> tuple[Node, Node]:
     """Two operands that a contraction takes."""
-    a = as_tensor_operand(input, where)._read()
-    b = as_tensor_operand(other, where)._read()
+    a = (input if isinstance(input, Tensor) else as_tensor_operand(input, where))._read()
+    b = (other if isinstance(other, Tensor) else as_tensor_operand(other, where))._read()
     if a.dtype is bool_ and b.dtype is bool_:
         raise DTypeError(f'"{where}" is not implemented for bool: cast it with .int() or .float()')
     return a, b
@@ -332,7 +332,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
                 [3.5000]])
     """
     x, w = read_pair(input, weight, "linear")
-    if x.ndim == 0 or w.ndim not in (1, 2):
+    ndim, w_ndim = len(x.shape), len(w.shape)
+    if ndim == 0 or w_ndim not in (1, 2):
         raise ShapeError(
             f"linear expects input (..., in_features) and weight (out_features, in_features), got "
             f"{list(x.shape)} and {list(w.shape)}"
@@ -341,15 +342,19 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         columns = w.shape[0] if w.ndim == 2 else 1
         raise cannot_multiply(math.prod(x.shape[:-1]), x.shape[-1], w.shape[-1], columns)
     if bias is None:
-        node = p.contract(x, w, (x.ndim - 1,), (w.ndim - 1,))
-        return named(node, _LINEAR_NAMES.get((x.ndim, w.ndim), "UnsafeView"))
+        node = p.contract(x, w, (ndim - 1,), (w_ndim - 1,))
+        return named(node, _LINEAR_NAMES.get((ndim, w_ndim), "UnsafeView"))
     if x.dtype is not w.dtype:
         raise DTypeError(
             f"mat1 and mat2 must have the same dtype, but got {x.dtype.name} and {w.dtype.name}: "
             f"cast one of them with .to(...)"
         )
-    product = p.contract(x, w, (x.ndim - 1,), (w.ndim - 1,))
-    return _added(bias, product, 1, 1, "Addmm" if x.ndim == 2 else "Add")
+    product = p.contract(x, w, (ndim - 1,), (w_ndim - 1,))
+    name = "Addmm" if ndim == 2 else "Add"
+    b = as_tensor_operand(bias, name.lower())._read()
+    if b.dtype is product.dtype and b.shape == product.shape[-1:]:
+        return named(p.add(b, product), name)
+    return _added(bias, product, 1, 1, name)
 
 
 _LINEAR_NAMES = {(2, 2): "Mm", (2, 1): "Mv", (1, 2): "Squeeze:4", (1, 1): "Dot"}

@@ -28,12 +28,19 @@ from gradatim.tensor import Tensor, method
 def _operator(function: Callable[[Any, Any], Tensor], swapped: bool = False) -> Any:
     """A function as an operator: for operands it does not know, Python asks the other side."""
 
-    def call(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, (Tensor, float, int, np.ndarray, np.generic)):
-            return NotImplemented
-        return function(other, self) if swapped else function(self, other)
+    known = (Tensor, float, int, np.ndarray, np.generic)
 
-    return call
+    def call(self: Tensor, other: Any) -> Any:
+        if not isinstance(other, known):
+            return NotImplemented
+        return function(self, other)
+
+    def swapped_call(self: Tensor, other: Any) -> Any:
+        if not isinstance(other, known):
+            return NotImplemented
+        return function(other, self)
+
+    return swapped_call if swapped else call
 
 
 for _symbol, _function in (

@@ -18,19 +18,23 @@ and `_branches`, all that the choice of formulas depends on, is the guard.
 
 from __future__ import annotations
 
-from collections import Counter
+import functools
 from collections.abc import Callable, Hashable, Iterable
-from functools import partial
-from operator import getitem, is_
+from itertools import repeat
+from operator import is_
 from typing import Any, ClassVar
 
 from gradatim import ops
 from gradatim.autograd import enable_grad, no_grad
-from gradatim.capture import capturing, guard, host_scalar, on_replay, outside
+from gradatim.capture import capturing, guard, host_scalars, outside, rehearsal
+from gradatim.graph import primitives as p
+from gradatim.graph.node import Node
+from gradatim.graph.template import Template
+from gradatim.ops.arguments import number_node
 from gradatim.optim.checkpoint import Group
 from gradatim.optim.optimizer import Optimizer
-from gradatim.realize import commit
-from gradatim.tensor import Tensor
+from gradatim.realize import commit, state
+from gradatim.tensor import Tensor, content, handle
 
 Scalar = float | Tensor
 """A number of a step: a Python float, or in a compiled step a 0-d tensor read at each replay."""
@@ -38,7 +42,7 @@ Scalar = float | Tensor
 Entry = dict[str, Any]
 """What an optimizer keeps for one parameter: its slots and counts, by name."""
 
-Writes = dict[int, tuple[Tensor, Tensor]]
+Writes = dict[int, tuple[Tensor, Node]]
 """By the id of a tensor: the tensor, and the new value it will get."""
 
 Cohort = list[tuple[Tensor, Entry, dict[str, Tensor]]]
@@ -107,39 +111,48 @@ class RuleOptimizer(Optimizer):
     def _cohorts(self, group: Group) -> Iterable[list[Tensor]]:
         """The parameters that have a gradient, in lists that share the numbers of this step."""
         cohorts: dict[Hashable, list[Tensor]] = {}
-        times_seen: Counter[int] = Counter()  # a parameter that is there twice is updated twice
+        times_seen: dict[int, int] = {}  # a parameter that is there twice is updated twice
+        entry_of, phase = self.state.get, self.phase
+        nothing: Entry = {}
         for param in group["params"]:
-            if param.grad is not None:
-                phase = self.phase(self.state.get(param, {}))
-                key = (param.dtype, phase, times_seen[id(param)])
-                times_seen[id(param)] += 1
-                cohorts.setdefault(key, []).append(param)
+            if param._grad is not None:
+                times = times_seen.get(id(param), 0)
+                times_seen[id(param)] = times + 1
+                key = (param._cell.node.dtype, phase(entry_of(param, nothing)), times)
+                cohort = cohorts.get(key)
+                if cohort is None:
+                    cohorts[key] = [param]
+                else:
+                    cohort.append(param)
         return cohorts.values()
 
     def _update(self, group: Group, params: list[Tensor], writes: Writes) -> Cohort:
         """Add the new values of one cohort's parameters and slots to `writes`."""
         in_use = self.slots(group)
         remembers = self.counts or any(in_use.values())
-        entries = [self.state[param] if remembers else {} for param in params]
+        entries = [self.state[param] for param in params] if remembers else [{} for _ in params]
         slots = self._slots_of(group, params, entries, in_use)
         numbers = self._numbers_of(group, entries, slots, like=params[0])
-        weight_decay, shrink = numbers.pop("weight_decay", None), numbers.pop("shrink", None)
-        switches = self.switches(group)
-        maximize = group.get("maximize", False)
+        dtype = params[0].dtype
+        number_nodes = [
+            n._read() if isinstance(n, Tensor) else number_node(n, dtype) for n in numbers.values()
+        ]
+        formula = _formula(
+            self.rule,
+            tuple(in_use.values()),
+            tuple(numbers),
+            tuple(self.switches(group).items()),
+            group.get("maximize", False),
+        )
         for param, own_slots in zip(params, slots):
-            targets = (param, *(own_slots.get(name) for name in in_use))
-            value, *slot_values = (
-                writes[id(target)][1] if id(target) in writes else target for target in targets
-            )
-            grad = -param.grad if maximize else param.grad
-            if weight_decay is not None:
-                grad = grad + value * weight_decay
-            elif shrink is not None:
-                value = value * shrink
-            new_values = self.rule(value, grad, *slot_values, **numbers, **switches)
-            for target, new_value in zip(targets, new_values):
-                if target is not None:
-                    writes[id(target)] = target, new_value
+            targets = (param, *own_slots.values())
+            reads = [
+                writes[id(target)][1] if id(target) in writes else content(target)
+                for target in targets
+            ]
+            reads.append(content(param._grad))
+            for target, value in zip(targets, formula.build(reads, number_nodes)):
+                writes[id(target)] = target, value
         return list(zip(params, entries, slots)) if remembers else []
 
     def _slots_of(
@@ -147,15 +160,19 @@ class RuleOptimizer(Optimizer):
     ) -> list[dict[str, Tensor]]:
         """The slots of each parameter by name; those that are not there yet are made."""
         names = [name for name, used in in_use.items() if used]
-        slots = [
-            {name: entry[name] for name in names if entry.get(name) is not None}
-            for entry in entries
-        ]
-        if any(len(own_slots) < len(names) for own_slots in slots):
+        if not names:
+            return [{} for _ in params]
+        slots = []
+        complete = True
+        for entry in entries:
+            own_slots = {name: entry.get(name) for name in names}
+            complete = complete and type(None) not in map(type, own_slots.values())
+            slots.append(own_slots)
+        if not complete:
             with outside():
                 for param, own_slots in zip(params, slots):
                     for name in names:
-                        if name not in own_slots:
+                        if own_slots[name] is None:
                             own_slots[name] = self.first(name, param, group)
         return slots
 
@@ -167,18 +184,23 @@ class RuleOptimizer(Optimizer):
         In capture nothing happens yet: it is all done before each run of the Program.
         """
 
+        placed = False
+
         def begin_step() -> dict[str, float]:
+            nonlocal placed
             numbers = self._advance(group, entries)
-            for entry, own_slots in zip(entries, slots):
-                entry.update(own_slots)
+            if not placed:
+                for entry, own_slots in zip(entries, slots):
+                    entry.update(own_slots)
+                placed = True
             return numbers
 
         if not capturing():
             return begin_step()
         with outside():
-            numbers = self._advance(group, [entry.copy() for entry in entries])
-        on_replay(lambda: numbers.update(begin_step()))
-        return {name: host_scalar(partial(getitem, numbers, name), like) for name in numbers}
+            names = self._advance(group, [entry.copy() for entry in entries])
+        numbers = host_scalars(lambda: list(begin_step().values()), len(names), like)
+        return dict(zip(names, numbers))
 
     def _advance(self, group: Group, entries: list[Entry]) -> dict[str, float]:
         entry = entries[0]
@@ -187,9 +209,10 @@ class RuleOptimizer(Optimizer):
         if "step" in self.counts:
             entry["step"] += 1
         numbers = self.numbers(group, entry)
-        counts = {name: entry[name] for name in self.counts}
-        for other in entries[1:]:
-            other.update(counts)
+        for name in self.counts:
+            count = entry[name]
+            for other in entries:
+                other[name] = count
         decay = _decay(group)
         if decay == "coupled":
             numbers["weight_decay"] = float(group["weight_decay"])
@@ -197,39 +220,133 @@ class RuleOptimizer(Optimizer):
             numbers["shrink"] = 1 - float(group["lr"]) * float(group["weight_decay"])
         return numbers
 
-    def _branches(self, cohorts: list[Cohort]) -> Callable[[], Hashable]:
-        """A function that gives all that `step` depends on but values: the guard of a replay.
+    def _branches(self, cohorts: list[Cohort]) -> Callable[[], bool]:
+        """A function that says whether all that `step` depends on but values is as it is now: the
+        guard of a replay.
 
         It is called at every replay, and so loops in C where it can.
         """
         groups = self.param_groups
+        # Of each group: its parameters, its formulas, and all its values when last looked at.
+        seen = [[g, list(g["params"]), self._options(g), []] for g in groups]
         kept = [(param, entry, slots) for cohort in cohorts for param, entry, slots in cohort]
-        params = [param for param, _, _ in kept]
-        entries = [entry for _, entry, _ in kept]
+        state = self.state
+        entries = list(state.values())
         of_slot = [(entry, name, slot) for _, entry, slots in kept for name, slot in slots.items()]
         owners, names, tensors = zip(*of_slot) if of_slot else ((), (), ())
         by_cohort = [[entry for _, entry, _ in cohort] for cohort in cohorts if len(cohort) > 1]
+        placed = False  # whether the slots are in the state: not yet, at the first look
 
-        def read() -> Hashable:
+        def same() -> bool:
+            nonlocal placed
+            if self.param_groups is not groups or len(groups) != len(seen):
+                return False
+            for of_group in seen:
+                group, members, options, last = of_group
+                now = group["params"]
+                if len(now) != len(members) or not all(map(is_, now, members)):
+                    return False
+                if len(group) == len(last) and all(map(is_, group.values(), last)):
+                    continue
+                if self._options(group) != options:
+                    return False
+                values = list(group.values())  # a tensor may change its value and stay the same
+                of_group[3] = [] if any(isinstance(v, Tensor) for v in values) else values
+            if not kept:  # nothing is remembered
+                return True
+            slots = (
+                map(dict.get, owners, names) if placed else map(dict.get, owners, names, tensors)
+            )
+            placed = True
             return (
-                [self._options(group) for group in self.param_groups],
-                self.param_groups is groups,
-                all(map(is_, map(self.state.get, params), entries)),
-                all(map(is_, map(dict.get, owners, names, tensors), tensors)),
-                [len(set(map(self.phase, cohort))) for cohort in by_cohort],
+                self.state is state
+                and len(state) == len(entries)
+                and all(map(is_, state.values(), entries))
+                and all(map(is_, slots, tensors))
+                and all(map(self._in_one_phase, by_cohort))
             )
 
-        return read
+        return same
+
+    def _in_one_phase(self, entries: list[Entry]) -> bool:
+        """Whether what `phase` depends on is alike in all entries."""
+        for name in self.counts:
+            values = list(map(dict.get, entries, repeat(name)))
+            if values.count(values[0]) != len(values):
+                return False
+        return True
 
     def _options(self, group: Group) -> tuple[Any, ...]:
-        """What decides which formulas the parameters of a group get, and which parameters."""
+        """What decides which formulas the parameters of a group get."""
         return (
-            *map(id, group["params"]),
             group.get("maximize", False),
             _decay(group),
             *self.slots(group).values(),
             *self.switches(group).values(),
         )
+
+
+class _Formula:
+    """The update of one cohort as a graph: the rule is called once for each kind of parameter."""
+
+    def __init__(
+        self,
+        rule: Callable[..., tuple[Any, ...]],
+        in_use: tuple[bool, ...],
+        numbers: tuple[str, ...],
+        switches: tuple[tuple[str, bool], ...],
+        maximize: bool,
+    ):
+        self.rule = rule
+        self.in_use = in_use
+        self.names = numbers
+        self.switches = dict(switches)
+        self.maximize = maximize
+        self.templates: dict[Hashable, Template] = {}  # by the types of what is read
+
+    def build(self, reads: list[Node], numbers: list[Node]) -> list[Node]:
+        """The new values of a parameter and of its slots in use.
+
+        Args:
+            reads: the parameter, its slots in use, its gradient.
+            numbers: the numbers of the step.
+        """
+        if state.special:  # each operation is computed at once
+            return self._call(reads, numbers)
+        types = (reads[0].device, *[(node.shape, node.dtype) for node in reads])
+        template = self.templates.get(types)
+        if template is None:
+            template = self.templates[types] = self._record(reads, numbers)
+        return template.build(reads + numbers)
+
+    def _record(self, reads: list[Node], numbers: list[Node]) -> Template:
+        stand_ins = [
+            p.program_input(k, node.shape, node.dtype, node.device)
+            for k, node in enumerate(reads + numbers)
+        ]
+        with rehearsal():
+            outputs = self._call(stand_ins[: len(reads)], stand_ins[len(reads) :])
+        return Template(stand_ins, outputs)
+
+    def _call(self, reads: list[Node], number_nodes: list[Node]) -> list[Node]:
+        value, *in_order = map(handle, reads)
+        grad = in_order.pop()
+        rest = iter(in_order)
+        slots = [next(rest) if used else None for used in self.in_use]
+        numbers = dict(zip(self.names, map(handle, number_nodes)))
+        weight_decay, shrink = numbers.pop("weight_decay", None), numbers.pop("shrink", None)
+        if self.maximize:
+            grad = -grad
+        if weight_decay is not None:
+            grad = grad + value * weight_decay
+        elif shrink is not None:
+            value = value * shrink
+        value, *slots = self.rule(value, grad, *slots, **numbers, **self.switches)
+        return [value._read(), *[s._read() for s, used in zip(slots, self.in_use) if used]]
+
+
+# One for each kind of optimizer and choice of its options.
+_formula = functools.lru_cache(256)(_Formula)
 
 
 def _decay(group: Group) -> str | None:

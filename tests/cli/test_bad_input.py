@@ -225,7 +225,7 @@ def test_a_run_without_a_model(refused, run):
         (["--optimizer", "adma"], "no optimizer 'adma': did you mean adam? choose from sgd, adam"),
         (["--loss", "msee"], "no loss 'msee': did you mean mse?"),
         (["--activation", "rellu"], "no activation 'rellu': did you mean relu?"),
-        (["--engine", "gpu"], "no engine is named 'gpu': there are reference"),
+        (["--engine", "gpu"], "no engine is named 'gpu': there are llvm, reference"),
         (["--target", "label"], "a target, columns to drop and a test size are for tables"),
         (["--threads", "0"], "threads is 0"),
         (["--epoch", "3"], "No such option: --epoch"),

@@ -11,7 +11,8 @@ import pytest
 
 import gradatim as gd
 from gradatim.data import MNIST, DataLoader, default_collate, export_mnist, mnist, read_table
-from gradatim.data.files import cache_dir, replacing
+from gradatim.data.files import replacing
+from gradatim.folders import cache_dir
 from gradatim.graph.errors import ArgumentError, DataError
 
 PUBLISHED = [

@@ -82,6 +82,7 @@ def emit_contraction(
     *,
     rows_per_piece: int | None = None,
     choice: Choice | None = None,
+    resident: Sequence[str] = (),
 ) -> list[Kernel]:
     """Write the kernels of a contraction; they are to be run in the order given.
 
@@ -95,6 +96,7 @@ def emit_contraction(
         rows_per_piece: cut by rows only, so that pieces [r·n, (r+1)·n) do exactly the rows
             [r·rows_per_piece, (r+1)·rows_per_piece), n being the same for all r.
         choice: compute it in this way instead of the one that is estimated to be fastest.
+        resident: "a" or "b" for an operand that is packed once and used very often.
 
     Returns:
         The kernels; none where there is nothing to compute.
@@ -106,7 +108,7 @@ def emit_contraction(
         nest = replace(nest, depth=((0, 0, 0),))
     features = module.features
     if choice is None:
-        chosen = choose(features, nest, extras, outputs, rows_per_piece)
+        chosen = choose(features, nest, extras, outputs, rows_per_piece, resident)
     else:
         made = problem(nest, extras, outputs, choice.swapped)
         chosen = plan(features, made, choice, rows_per_piece)

@@ -348,8 +348,8 @@ def choices(features: Features, nest: Nest, by_rows: bool = False) -> Iterator[C
                 yield Choice(False, False, False, rows, columns, True)
 
 
-def cost(features: Features, plan: Plan) -> float:
-    """An estimate of the cycles of one thread."""
+def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
+    """An estimate of the cycles of one thread; to pack what is `resident` costs nothing."""
     p, choice = plan.problem, plan.choice
     batch, depth = size(p.batch), size(p.depth)
     lanes = features.lanes(p.nest.accumulate)
@@ -390,7 +390,7 @@ def cost(features: Features, plan: Plan) -> float:
         (S, choice.pack_s, p.rows, plan.rows, rows),
         (V, choice.pack_v, p.columns, plan.columns, plan.pitch),
     ):
-        if packed:
+        if packed and p.names[side] not in resident:
             distinct = size(a for a in p.batch if a.strides[side])
             step = flat_stride(axes, side)
             deep = collapse(p.depth, [side])
@@ -428,6 +428,7 @@ def choose(
     extras: Sequence[Side],
     outputs: Sequence[Side],
     rows_per_piece: int | None,
+    resident: Sequence[str] = (),
 ) -> Plan:
     """The plan with the least estimated cost."""
     problems = [problem(nest, extras, outputs, swapped) for swapped in (False, True)]
@@ -435,7 +436,7 @@ def choose(
     for choice in choices(features, nest, bool(rows_per_piece)):
         made = plan(features, problems[choice.swapped], choice, rows_per_piece)
         if fits(features, made):
-            estimate = cost(features, made)
+            estimate = cost(features, made, resident)
             if best is None or estimate < best[0]:
                 best = estimate, made
     assert best is not None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from gradatim import ops
 from gradatim.autograd import no_grad
 from gradatim.graph.errors import ArgumentTypeError, NonFiniteError, ShapeError
+from gradatim.nn.utils import rnn as rnn
 from gradatim.tensor import Tensor
 
 

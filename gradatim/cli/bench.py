@@ -1,0 +1,69 @@
+"""`gradatim bench`: training steps beside PyTorch's and JAX's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import typer
+
+
+def bench(
+    names: list[str] = typer.Argument(  # noqa: B008
+        None, metavar="[NAME]...", help="Workloads, or a group: published, sizes."
+    ),
+    rounds: int = typer.Option(9, help="How many undisturbed rounds to time."),
+    threads: int = typer.Option(None, help="How many threads each library may use."),
+    peers: str = typer.Option("torch,compile,jax", help="Whom to compare with, or none."),
+    json: str = typer.Option(None, metavar="FILE", help="Write all that was measured."),
+    picture: str = typer.Option(None, metavar="FILE", help="Draw a bar chart (PNG)."),
+) -> None:
+    """Time training steps of Gradatim beside PyTorch, torch.compile and JAX.
+
+    All take turns in one process, begin with the same weights and data, and are checked to give the
+    same losses. Rounds in which other programs slow the machine down are discarded.
+    """
+    from rich.console import Console
+
+    from gradatim.bench import report, sides, workloads
+    from gradatim.bench.machine import prepare_threads
+    from gradatim.bench.runs import run
+    from gradatim.graph.errors import ArgumentError, missing_extra
+
+    chosen = workloads.choose(names or [])
+    wanted = sides.choose_peers(peers.split(","))
+    if rounds < 1:
+        raise ArgumentError(f"rounds is {rounds}: it has to be at least 1")
+    _check_folder(json, picture)
+    if picture is not None:
+        from gradatim.train.plots import can_plot
+
+        if not can_plot():
+            raise missing_extra("--picture", "matplotlib", "plots")
+    count, probe = prepare_threads(threads)
+    left_out = [name for name in wanted if sides.missing(name)]
+    present = [name for name in wanted if name not in left_out]
+    console = Console(highlight=False)
+    results = []
+    best = probe.peak() if probe else 0.0
+    with console.status("") as status:
+        for workload in chosen:
+            result, best = run(workload, present, rounds, count, probe, best, status.update)
+            results.append(result)
+    rows = [report.make_row(result, best) for result in results]
+    console.print(report.make_table(rows, best))
+    for line in report.notes(rows, best, left_out):
+        console.print(line, soft_wrap=True)
+    if json is not None:
+        report.write_json(Path(json), report.as_json(rows, best, count))
+    if picture is not None:
+        report.draw(rows, Path(picture), count)
+
+
+def _check_folder(*paths: str | None) -> None:
+    """That what is written at the end can be written: a benchmark takes minutes."""
+    from gradatim.graph.errors import DataError
+
+    for path in paths:
+        if path is not None and not os.access(Path(path).absolute().parent, os.W_OK):
+            raise DataError(f"{path}: its folder cannot be written to")

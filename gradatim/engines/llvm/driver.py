@@ -1,0 +1,277 @@
+"""Driver: the native function that runs a schedule.
+
+It gets the arrays of one call as Python's own objects and reads each one's data pointer itself,
+which spares Python from asking for addresses; then it calls the kernels in order, large ones
+through the pool. A schedule with Nodes that only the reference engine knows has several drivers,
+one for each stretch of kernels in between.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import Any
+
+import numpy as np
+
+from gradatim.engines.llvm.along import Cumulative, Extreme, Sort
+from gradatim.engines.llvm.along_code import (
+    emit_cumulative,
+    emit_extreme,
+    emit_sort,
+    sort_workspace,
+)
+from gradatim.engines.llvm.contracting import contraction_parts
+from gradatim.engines.llvm.contraction import emit_contraction
+from gradatim.engines.llvm.emit import Function, Module, Value, constant
+from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Launch, LoopNest, View
+from gradatim.engines.llvm.loops import Pieces, emit_loop
+from gradatim.engines.llvm.recurrence import Recurrence, emit_scan
+from gradatim.engines.llvm.rows import emit_rows
+from gradatim.engines.llvm.rowwise import RowNest
+from gradatim.engines.llvm.rowwise_code import emit_rownest
+from gradatim.engines.llvm.schedule import Contraction, Host, Rows, Schedule
+from gradatim.engines.llvm.window_code import (
+    emit_places,
+    emit_windows,
+    places_workspace,
+    window_pointers,
+)
+from gradatim.engines.llvm.windows import Places, Windows
+
+ALONE = 12_000.0  # nanoseconds of work that are not worth waking a thread for
+_ALONG = {Extreme: emit_extreme, Cumulative: emit_cumulative}
+REPORT = 4  # int64 words that say what went wrong
+
+
+@functools.cache
+def data_offset() -> int:
+    """Where a NumPy array object keeps its data pointer, in bytes from its start."""
+    array = np.zeros(3)
+    address = array.__array_interface__["data"][0]
+    for offset in range(8, 96, 8):
+        if ctypes.c_void_p.from_address(id(array) + offset).value == address:
+            return offset
+    raise RuntimeError("this NumPy keeps its data pointer in a place that is not known")
+
+
+class Emitted:
+    """A kernel's functions, and the workspace that they share.
+
+    Attributes:
+        parts: name, pieces, grain, cost in nanoseconds, and what each argument is: a number (which
+            pointer of the launch), or the name of a workspace.
+        workspaces: name -> bytes.
+    """
+
+    def __init__(self, parts: list[Any], workspaces: dict[str, int]):
+        self.parts = parts
+        self.workspaces = workspaces
+
+
+def emit_schedule(schedule: Schedule, module: Module) -> Plan:
+    """Write all kernels of a schedule and its drivers into a module."""
+    return _Writer(schedule, module).run()
+
+
+class Plan:
+    """What the executable does: native segments, and Nodes for the reference engine in between.
+
+    Attributes:
+        segments: the name of a driver, or a Launch of a Host node.
+        arena: bytes, workspaces included.
+        cost: nanoseconds of one thread, roughly.
+        kernels: a line for each kernel, for reports.
+    """
+
+    def __init__(self) -> None:
+        self.segments: list[Any] = []
+        self.arena = 0
+        self.cost = 0.0
+        self.kernels: list[Any] = []
+
+
+class _Writer:
+    def __init__(self, schedule: Schedule, module: Module):
+        self.schedule = schedule
+        self.module = module
+        self.known: dict[Any, Emitted] = {}
+        self.plan = Plan()
+        self.inputs = len(schedule.program.inputs)
+        self.workspace = 0
+
+    def run(self) -> Plan:
+        plan = self.plan
+        stretch: list[Launch] = []
+        places: list[int] = []
+        for k, launch in enumerate(self.schedule.launches):
+            if isinstance(launch.code, Host):
+                self._driver(stretch, places)
+                stretch, places = [], []
+                plan.segments.append(k)
+            else:
+                stretch.append(launch)
+                places.append(k)
+        self._driver(stretch, places)
+        plan.arena = self.schedule.arena + self.workspace
+        return plan
+
+    def _kernel(self, code: Any) -> Emitted:
+        """The functions of a kernel, written once for all its launches."""
+        found = self.known.get(code)
+        if found is None:
+            name = f"kernel{len(self.known)}"
+            if isinstance(code, LoopNest):
+                found = _plain(emit_loop(self.module, name, code), _pointer_count(code))
+            elif isinstance(code, RowNest):
+                pieces = emit_rownest(self.module, name, code)
+                found = _plain(pieces, len(code.reads) + len(code.writes))
+            elif isinstance(code, Windows):
+                found = _plain(emit_windows(self.module, name, code), window_pointers(code))
+            elif isinstance(code, Places):
+                found = _places(self.module, name, code)
+            elif type(code) in _ALONG:
+                found = _plain(_ALONG[type(code)](self.module, name, code), 2)
+            elif isinstance(code, Sort):
+                found = _sort(self.module, name, code)
+            elif isinstance(code, Recurrence):
+                found = emit_scan(self.module, name, code)
+            elif isinstance(code, Rows):
+                found = _plain(emit_rows(self.module, name, code), 3)
+            else:
+                assert isinstance(code, Contraction)
+                found = _contraction(self.module, name, code)
+            self.known[code] = found
+        return found
+
+    def _driver(self, launches: list[Launch], places: list[int]) -> None:
+        if not launches:
+            return
+        name = f"run{len(self.plan.segments)}"
+        # (objects, arena, pool, report) -> number of the launch that failed, from 1, or 0
+        f = self.module.function(name, ["ptr", "ptr", "ptr", "ptr"], "i32")
+        self.module.declare("gradatim_parallel_for", "i32", ["ptr", "ptr", "ptr", "i64", "i64"])
+        objects, arena, pool, report = f.params
+        bases: dict[Any, Value] = {}
+        emitted = [self._kernel(launch.code) for launch in launches]
+        most = max((len(p[4]) for e in emitted for p in e.parts), default=0)
+        args = f.alloca("ptr", max(1, most))
+        for launch, kernel, place in zip(launches, emitted, places):
+            # Workspaces come behind the arena; kernels run one after the other and share them.
+            at = self.schedule.arena
+            spaces: dict[str, int] = {}
+            for space, size in kernel.workspaces.items():
+                spaces[space] = at
+                at += -(-size // 64) * 64
+            self.workspace = max(self.workspace, at - self.schedule.arena)
+            pointers = [self._pointer(f, objects, arena, bases, v) for v in launch.pointers]
+            for function, pieces, grain, cost, reads in kernel.parts:
+                if not pieces:
+                    continue
+                for k, what in enumerate(reads):
+                    if what == "report":
+                        value = report
+                    elif what == "pool":
+                        value = pool
+                    elif isinstance(what, str):
+                        value = f.at_byte(arena, spaces[what])
+                    else:
+                        value = pointers[what]
+                    f.store(value, f.at(args, k, "ptr"))
+                self._call(f, pool, args, function, pieces, grain, cost, launch, place)
+                self.plan.cost += cost
+                self.plan.kernels.append((launch, function, pieces, cost))
+        f.ret(0)
+        self.plan.segments.append(name)
+
+    def _pointer(
+        self, f: Function, objects: Value, arena: Value, bases: dict[Any, Value], view: View
+    ) -> Value:
+        storage = view.storage
+        base = bases.get(storage)
+        if base is None:
+            if storage.kind in (INPUT, OUTPUT):
+                place = storage.position + (self.inputs if storage.kind == OUTPUT else 0)
+                array = f.load("ptr", f.at(objects, place, "ptr"))
+                base = f.load("ptr", f.at_byte(array, data_offset()))
+            else:
+                base = f.at_byte(arena, storage.offset)
+            bases[storage] = base
+        offset = view.offset * storage.dtype.itemsize
+        return f.at_byte(base, offset) if offset else base
+
+    def _call(
+        self, f: Function, pool: Value, args: Value, function: str, pieces: int, grain: int,
+        cost: float, launch: Launch, place: int,
+    ) -> None:  # fmt: skip
+        alone = pieces == 1 or cost < ALONE
+        if alone and function not in self.module.scratch_users:
+            text = f"call i32 @{function}({args!r}, i64 0, i64 {pieces}, ptr null)"
+        else:
+            step = pieces if alone else grain
+            text = (
+                f"call i32 @gradatim_parallel_for({pool!r}, ptr @{function}, {args!r}, "
+                f"i64 {pieces}, i64 {step})"
+            )
+        status = f.emit(text, "i32")
+        with f.if_(f.compare("ne", status, 0)):
+            f.ret(constant(place + 1, "i32"))
+            f.start(f.label("dead"))
+
+
+def _pointer_count(code: LoopNest) -> int:
+    return len(code.reads) + len(code.writes) + len(code.reductions) + code.scalars
+
+
+def _plain(pieces: list[Pieces], pointers: int) -> Emitted:
+    reads: list[Any] = [*range(pointers), "report"]
+    return Emitted([(p.name, p.pieces, p.grain, p.cost, reads) for p in pieces], {})
+
+
+def _sort(module: Module, name: str, code: Sort) -> Emitted:
+    spaces = sort_workspace(code)
+    reads: list[Any] = [0, 1, 2, *spaces]
+    parts = [(p.name, p.pieces, p.grain, p.cost, reads) for p in emit_sort(module, name, code)]
+    return Emitted(parts, spaces)
+
+
+def _places(module: Module, name: str, code: Places) -> Emitted:
+    size = places_workspace(code)
+    reads: list[Any] = [0, 1, 2, *["sums"] * (size > 0)]
+    parts = [(p.name, p.pieces, p.grain, p.cost, reads) for p in emit_places(module, name, code)]
+    return Emitted(parts, {"sums": size} if size else {})
+
+
+def _contraction(module: Module, name: str, code: Contraction) -> Emitted:
+    nest, extras, outputs, epilogue = contraction_parts(code)
+    kernels = emit_contraction(module, name, nest, extras, outputs, epilogue)
+    parts = []
+    workspaces: dict[str, int] = {}
+    for kernel in kernels:
+        reads = name_pointers(kernel.arguments, len(extras))
+        workspaces |= kernel.writes
+        module.scratch_users.add(kernel.name)
+        parts.append((kernel.name, kernel.pieces, kernel.grain, kernel_cost(kernel), reads))
+    return Emitted(parts, workspaces)
+
+
+def kernel_cost(kernel: Any) -> float:
+    """About the nanoseconds that one thread takes."""
+    nanoseconds: float = kernel.flops / 60 + kernel.bytes / 12
+    return nanoseconds
+
+
+def name_pointers(arguments: list[str], extras: int) -> list[Any]:
+    """What a contraction's kernel wants in each of its arguments: the number of a pointer of the
+    launch (a, b, the epilogue's reads, the outputs), or a workspace's name."""
+    reads: list[Any] = []
+    for argument in arguments:
+        if argument in "ab":
+            reads.append("ab".index(argument))
+        elif argument.startswith("extra"):
+            reads.append(2 + int(argument[5:]))
+        elif argument.startswith("output"):
+            reads.append(2 + extras + int(argument[6:]))
+        else:
+            reads.append(argument)
+    return reads

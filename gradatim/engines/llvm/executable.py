@@ -1,0 +1,318 @@
+"""The engine: compiles Programs to native code and calls it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradatim.engines import Bound, Failure, deferred_interrupts, rebinding, reference
+from gradatim.engines.llvm import cache, native, threads
+from gradatim.engines.llvm.driver import REPORT, emit_schedule
+from gradatim.engines.llvm.emit import Module
+from gradatim.engines.llvm.kernels import INPUT, OUTPUT, View
+from gradatim.engines.llvm.probe import Probe
+from gradatim.engines.llvm.schedule import Rows, Schedule, schedule
+from gradatim.graph.errors import DivisionByZero, ElementOutOfRange
+from gradatim.graph.program import Program
+from gradatim.graph.rewrite import simplify
+
+Array = np.ndarray[Any, Any]
+
+HOLD_GIL = 1e6  # nanoseconds: a shorter call keeps the GIL, for taking it back can cost more
+SMALL = 2e5  # nanoseconds: a Program as small runs on the reference engine the first time
+
+
+class Arena:
+    """Memory for the temporaries of one call."""
+
+    def __init__(self, size: int):
+        self.size = size
+        self.memory = np.empty(size + 64, np.uint8)
+        address = self.memory.__array_interface__["data"][0]
+        self.start = -address % 64
+        self.address = address + self.start
+
+    def array(self, view: View) -> Array:
+        """A view of a temporary as an array."""
+        dtype = view.storage.dtype
+        size = dtype.itemsize
+        return np.ndarray(
+            view.shape,
+            dtype.numpy,
+            self.memory,
+            self.start + view.storage.offset + view.offset * size,
+            tuple(t * size for t in view.strides),
+        )
+
+
+_arenas: list[Arena] = []  # those that no call uses
+
+
+def _take_arena(size: int) -> Arena:
+    try:
+        arena = _arenas.pop()
+    except IndexError:
+        return Arena(size)
+    return arena if arena.size >= size else Arena(size)
+
+
+class LLVMExecutable:
+    """A compiled Program."""
+
+    def __init__(self, program: Program):
+        made = schedule(program)
+        self.schedule = made
+        self.outputs = [(shape, dtype.numpy) for shape, dtype in made.outputs]
+        plan, code = _compiled(program, made)
+        self.plan = plan
+        self.arena_bytes = plan["arena"]
+        # A short call holds the GIL: to take it back beside a busy Python thread costs more.
+        kind = ctypes.PYFUNCTYPE if plan["cost"] < HOLD_GIL else ctypes.CFUNCTYPE
+        prototype = kind(ctypes.c_int, *[ctypes.c_void_p] * 4)
+        self.library = None
+        names = [segment for segment in plan["segments"] if isinstance(segment, str)]
+        if names:
+            address = threads.pool().parallel_for_address
+            self.library = native.load(code, names, {"gradatim_parallel_for": address})
+        self.steps: list[Any] = [
+            prototype(self.library[segment])  # type: ignore[index]
+            if isinstance(segment, str)
+            else made.launches[segment]
+            for segment in plan["segments"]
+        ]
+        # Most Programs are one native call.
+        self.single = self.steps[0] if len(self.steps) == 1 and names else None
+        self.vector = ctypes.c_void_p * (len(program.inputs) + len(made.outputs))
+        self.report = (ctypes.c_int64 * REPORT)()
+
+    def __call__(
+        self, inputs: Sequence[Array], into: Sequence[Array | None]
+    ) -> tuple[Failure | None, list[Array]]:
+        results = [
+            np.empty(*self.outputs[k]) if target is None else target
+            for k, target in enumerate(into)
+        ]
+        arrays = [*inputs, *results]
+        if self.single is None:
+            with deferred_interrupts():  # between two segments, outputs may be half written
+                failure = self._run_segments(arrays, len(inputs))
+        else:
+            failure = self._run(self.vector(*map(id, arrays)))
+        return failure, results if failure is None else []
+
+    def _run(self, objects: Any) -> Failure | None:
+        """Run a Program that is one native call."""
+        arena = _take_arena(self.arena_bytes)
+        failed = self.single(objects, arena.address, threads.pool().address, self.report)
+        _arenas.append(arena)
+        return self._failure(failed - 1) if failed else None
+
+    def _run_segments(self, arrays: list[Array], inputs: int) -> Failure | None:
+        arena = _take_arena(self.arena_bytes)
+        objects = self.vector(*map(id, arrays))
+        for step in self.steps:
+            failure: Failure | None = None
+            if callable(step):
+                failed = step(objects, arena.address, threads.pool().address, self.report)
+                failure = self._failure(failed - 1) if failed else None
+            else:
+                failure = self._host(step, arrays, inputs, arena)
+            if failure is not None:
+                break
+        _arenas.append(arena)
+        return failure
+
+    def bind(self, inputs: Sequence[Array | None], into: Sequence[Array | None]) -> Bound:
+        """A function for calls with these buffers; see `engines.Bindable`."""
+        if self.single is None:
+            return rebinding(self, inputs, into)
+        arrays = [*inputs, *into]
+        objects = self.vector(*(0 if array is None else id(array) for array in arrays))
+        varying = [k for k, array in enumerate(inputs) if array is None]
+        first = len(inputs)
+        new = [
+            (first + k, *self.outputs[k]) for k, target in enumerate(into) if target is None
+        ]
+        run, arena_bytes, report = self.single, self.arena_bytes, self.report
+        empty, pool = np.empty, threads.pool
+
+        def bound(
+            given: Sequence[Array], _held: Any = arrays
+        ) -> tuple[Failure | None, list[Array]]:
+            for k, array in zip(varying, given):
+                objects[k] = id(array)
+            made = []
+            for k, shape, dtype in new:
+                array = empty(shape, dtype)
+                objects[k] = id(array)
+                made.append(array)
+            arena = _take_arena(arena_bytes)
+            failed = run(objects, arena.address, pool().address, report)
+            _arenas.append(arena)
+            return (None, made) if not failed else (self._failure(failed - 1), [])
+
+        return bound
+
+    def _host(self, launch: Any, arrays: list[Array], inputs: int, arena: Arena) -> Failure | None:
+        """Run a Node on the reference engine."""
+        node = launch.code.node
+        views = [_array(view, arrays, inputs, arena) for view in launch.pointers]
+        count = len(node.inputs)
+        try:
+            with np.errstate(all="ignore"):
+                result = reference.MEANING[node.primitive.name](node, *views[:count])
+        except reference._Stop as stop:
+            return Failure(stop.error, str(stop), node.site[1] if node.site else None)
+        if isinstance(node.dtype, tuple):
+            for target, pick in zip(views[count:], launch.nodes):
+                np.copyto(target, result[pick.params[0]])
+        else:
+            np.copyto(views[count], result)
+        return None
+
+    def _failure(self, place: int) -> Failure:
+        launch = self.schedule.launches[place]
+        node = launch.node
+        position = node.site[1] if node is not None and node.site else None
+        code = launch.code
+        if isinstance(code, Rows):
+            extent, _, dim = code.axis
+            return Failure(
+                ElementOutOfRange,
+                f"index {self.report[0]} is out of bounds for dimension {dim} with size {extent}",
+                position,
+            )
+        return Failure(
+            DivisionByZero, "ZeroDivisionError: integer division or modulo by zero", position
+        )
+
+
+def _array(view: View, arrays: list[Array], inputs: int, arena: Arena) -> Array:
+    storage = view.storage
+    if 0 in view.shape:
+        return np.empty(view.shape, storage.dtype.numpy)
+    if storage.kind not in (INPUT, OUTPUT):
+        return arena.array(view)
+    base = arrays[storage.position + (inputs if storage.kind == OUTPUT else 0)]
+    return np.asarray(_Window(base, view)).view(base.dtype)
+
+
+class _Window:
+    """A view of an array's memory from its first element on, whatever the array's own strides."""
+
+    def __init__(self, base: Array, view: View):
+        size = base.dtype.itemsize
+        address = base.__array_interface__["data"][0] + view.offset * size
+        self.base = base
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (address, False),
+            "shape": view.shape,
+            "strides": tuple(t * size for t in view.strides),
+            "typestr": f"<u{size}",
+        }
+
+
+compiled = 0  # Programs that LLVM compiled in this process
+
+
+def _compiled(program: Program, made: Schedule) -> tuple[dict[str, Any], bytes]:
+    """The plan and the object code of a schedule, from the cache or made now."""
+    global compiled
+    dump = os.environ.get("GRADATIM_DUMP")
+    name = cache.entry_name(program.digest)
+    if not dump:
+        found = cache.read(name)
+        if found is not None:
+            return found
+    compiled += 1
+    module = Module(native.features())
+    plan = emit_schedule(made, module)
+    ir = module.text()
+    if dump:
+        _dump(Path(dump), program, made, ir)
+    has_code = any(isinstance(segment, str) for segment in plan.segments)
+    code = native.object_code(ir) if has_code else b""
+    description = {"segments": plan.segments, "arena": plan.arena, "cost": plan.cost}
+    cache.write(name, description, code)
+    return description, code
+
+
+class Tiered:
+    """An executable that is compiled when it is called a second time: work that is done once, as
+    in an interactive session, does not wait for LLVM."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.first: Any = reference.ReferenceExecutable(program)
+        self.native: LLVMExecutable | None = None
+
+    def __call__(
+        self, inputs: Sequence[Array], into: Sequence[Array | None]
+    ) -> tuple[Failure | None, list[Array]]:
+        if self.native is not None:
+            return self.native(inputs, into)
+        if self.first is None:
+            self.native = LLVMExecutable(self.program)
+            return self.native(inputs, into)
+        first, self.first = self.first, None
+        answer: tuple[Failure | None, list[Array]] = first(inputs, into)
+        return answer
+
+
+class LLVMEngine:
+    """Native code for this machine's processor."""
+
+    name = "llvm"
+
+    def compile(self, program: Program, device: str) -> Any:
+        simple = simplify(program)
+        if not program.replaces and program.key[-1] != "step" and _cost(simple) < SMALL:
+            return Tiered(simple)
+        return LLVMExecutable(simple)
+
+    def make_probe(self, threads_: int) -> Probe:
+        """What measures the speed of that many threads; Programs use as many from now on."""
+        threads.set_num_threads(threads_)
+        return Probe()
+
+    def from_host(self, array: Array, device: str, sharding: Any = None) -> Array:
+        return array
+
+    def to_host(self, buffer: Array) -> Array:
+        return buffer
+
+
+def _cost(program: Program) -> float:
+    """Nanoseconds that NumPy would take, roughly."""
+    total = 0.0
+    for node in program.nodes:
+        if node.primitive.kind == "contract":
+            depth = 1
+            for axis in node.params[0]:
+                depth *= node.inputs[0].shape[axis]
+            total += node.size * depth / 20
+        elif isinstance(node.dtype, tuple):
+            total += 1000
+        else:
+            total += node.size
+    return total
+
+
+def _dump(place: Path, program: Program, made: Schedule, ir: str) -> None:
+    """What GRADATIM_DUMP asks for: graph, schedule, IR and assembly as files."""
+    place.mkdir(parents=True, exist_ok=True)
+    name = program.digest[:12]
+    (place / f"{name}.graph.txt").write_text(repr(program) + "\n")
+    (place / f"{name}.schedule.txt").write_text(repr(made) + "\n")
+    (place / f"{name}.ll").write_text(ir)
+    (place / f"{name}.s").write_text(native.assembly(ir))
+
+
+ENGINE = LLVMEngine()
+__all__ = ["ENGINE", "LLVMEngine", "LLVMExecutable"]

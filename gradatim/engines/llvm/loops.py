@@ -312,7 +312,12 @@ def _vector_axis(nest: LoopNest) -> int | None:
 
 def emit_loop(module: Module, name: str, nest: LoopNest) -> list[Pieces]:
     """Write the kernel of a nest (and, for a cut reduction, the one that combines)."""
-    return _Emitter(module, name, merged(nest)).run()
+    from gradatim.engines.llvm.tiles import TiledEmitter, crossing
+
+    made = merged(nest)
+    if crossing(module, made) is not None:
+        return TiledEmitter(module, name, made).run()
+    return _Emitter(module, name, made).run()
 
 
 def _element_lanes(module: Module, nest: LoopNest) -> int:
@@ -378,7 +383,7 @@ class _Emitter:
 
     def _pieces(self, name: str, partial: int = 0) -> Pieces:
         pieces = -(-self.units // self.per_piece)
-        return Pieces(name, pieces, 1 if pieces > 1 else 1, self.work / 16, partial)
+        return Pieces(name, pieces, 1, self.work / 16, partial)
 
     # --- functions -------------------------------------------------------------------------------
 
@@ -525,11 +530,12 @@ class _Emitter:
         count: int,
         mask: Value | None,
         fixed: dict[int, Value] | None = None,
+        ready: dict[int, Value] | None = None,
     ) -> dict[Any, Value]:
-        """Load, compute and store at `count` points from `i` on along the vector axis. Gives the
-        values of the reductions' operands."""
+        """Load (but what is `ready`), compute and store at `count` points from `i` on along the
+        vector axis. Gives the values of the reductions' operands."""
         nest = self.nest
-        loaded: dict[int, Value] = {}
+        loaded: dict[int, Value] = dict(ready or {})
 
         def find(reference: Any, results: list[Value]) -> Value:
             kind, k = reference[0], reference[1]

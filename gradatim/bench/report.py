@@ -63,19 +63,21 @@ def make_row(result: Result, peak: float) -> Row:
 
 def make_table(rows: Sequence[Row], peak: float) -> Any:
     """A rich table, and lines below it."""
+    from rich import box
     from rich.table import Table
 
     names = [n for n in TITLES if any(n in row.seconds or n in row.result.failed for row in rows)]
-    table = Table(title="milliseconds of one training step", title_justify="left", pad_edge=False)
+    table = Table(
+        title="milliseconds of one training step", title_justify="left", box=box.SIMPLE_HEAD,
+        pad_edge=False, padding=(0, 1),
+    )  # fmt: skip
     table.add_column("workload", no_wrap=True)
     for name in names:
         table.add_column(TITLES[name], justify="right", no_wrap=True)
-    for title in ("times faster", "bar", "GFLOP/s", "of peak", "rounds"):
+    for title in ("faster", "bar", "GFLOP/s", "of peak", "rounds"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
-        cells = [
-            _cell(row.seconds.get(name), bold=name in (OURS, row.best_peer)) for name in names
-        ]
+        cells = [_cell(row.seconds.get(name), bold=name in (OURS, row.best_peer)) for name in names]
         workload = row.result.workload
         bar = f"{workload.bar:g}"
         if workload.peak_bar is not None:
@@ -227,16 +229,16 @@ def draw(rows: Sequence[Row], path: Path, threads: int) -> None:
                 places.append(place + (k - (len(names) - 1) / 2) * height)
                 speeds.append(row.seconds[row.best_peer or OURS] / row.seconds[name])
         bars = axes.barh(places, speeds, height * 0.9, color=COLORS[name], label=TITLES[name])
-        labels = [
-            f"{row.seconds[name] * 1e3:.3g} ms" for row in rows if name in row.seconds
-        ]
+        labels = [f"{row.seconds[name] * 1e3:.3g} ms" for row in rows if name in row.seconds]
         axes.bar_label(bars, labels, padding=3, fontsize=7)
     axes.axvline(1, color="0.4", linewidth=0.8, linestyle="--")
     axes.set_yticks(range(len(rows)), [row.result.workload.name for row in rows])
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set_xlabel("speed, the best peer's being 1")
-    axes.set_title(f"One training step, {dict(facts())['Processor']}, {threads} threads", fontsize=9)
+    axes.set_title(
+        f"One training step, {dict(facts())['Processor']}, {threads} threads", fontsize=9
+    )
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     axes.spines[["top", "right"]].set_visible(False)
     with replacing(path) as temporary:

@@ -23,11 +23,10 @@ def bench(
     All take turns in one process, begin with the same weights and data, and are checked to give the
     same losses. Rounds in which other programs slow the machine down are discarded.
     """
-    from rich.console import Console
-
     from gradatim.bench import report, sides, workloads
     from gradatim.bench.machine import prepare_threads
     from gradatim.bench.runs import run
+    from gradatim.cli.console import wide_console
     from gradatim.graph.errors import ArgumentError, missing_extra
 
     chosen = workloads.choose(names or [])
@@ -43,7 +42,7 @@ def bench(
     count, probe = prepare_threads(threads)
     left_out = [name for name in wanted if sides.missing(name)]
     present = [name for name in wanted if name not in left_out]
-    console = Console(highlight=False)
+    console = wide_console()
     results = []
     best = probe.peak() if probe else 0.0
     with console.status("") as status:

@@ -235,7 +235,7 @@ def _emit_compute(
         order = [plan.column_blocks, plan.batches, plan.parts, plan.row_blocks]
 
     with f.loop(begin, end) as piece:
-        limits = {}
+        limits: dict[int, tuple[Value, Value]] = {}
         rest = piece
         left = plan.pieces
         for ranges in order:

@@ -126,10 +126,13 @@ class Problem:
         return range(2, len(self.types))
 
 
+def _in_role(role: int, stride: int) -> tuple[int, int]:
+    return (stride, 0) if role == S else (0, stride)
+
+
 def problem(nest: Nest, extras: Sequence[Side], outputs: Sequence[Side], swapped: bool) -> Problem:
     """Name the sides by role: B gives the vectors, or A where `swapped`."""
     sides = [*extras, *outputs]
-    none = (0, 0)
     distinct = [1, 1]
     batch = []
     for k, (extent, a, b) in reversed(list(enumerate(nest.batch))):
@@ -137,20 +140,17 @@ def problem(nest: Nest, extras: Sequence[Side], outputs: Sequence[Side], swapped
         packed = tuple(count if s else 0 for s, count in zip(pair, distinct))
         distinct = [count * extent if s else count for s, count in zip(pair, distinct)]
         batch.append(Axis(extent, (*pair, *(side.batch[k] for side in sides), *packed)))
-    flat = (0,) * len(sides)
+    first, second = (V, S) if swapped else (S, V)  # the roles of A and B
     rows = [
-        Axis(e, (0, s) + tuple(side.rows[k] for side in sides) + none)
-        if swapped
-        else Axis(e, (s, 0) + tuple(side.rows[k] for side in sides) + none)
+        Axis(e, (*_in_role(first, s), *(side.rows[k] for side in sides), 0, 0))
         for k, (e, s) in enumerate(nest.rows)
     ]
     columns = [
-        Axis(e, (s, 0) + tuple(side.columns[k] for side in sides) + none)
-        if swapped
-        else Axis(e, (0, s) + tuple(side.columns[k] for side in sides) + none)
+        Axis(e, (*_in_role(second, s), *(side.columns[k] for side in sides), 0, 0))
         for k, (e, s) in enumerate(nest.columns)
     ]
-    depth = [Axis(e, ((b, a) if swapped else (a, b)) + flat + none) for e, a, b in nest.depth]
+    zeros = (0,) * (len(sides) + 2)
+    depth = [Axis(e, (*((b, a) if swapped else (a, b)), *zeros)) for e, a, b in nest.depth]
     every = range(len(sides) + 4)
     one = (Axis(1, (0,) * len(every)),)
     names = [f"extra{k}" for k in range(len(extras))]
@@ -264,7 +264,8 @@ def plan(features: Features, problem: Problem, choice: Choice, rows_per_piece: i
     depth = collapse(axes[::-1], [S, V]) or (Axis(axes[0].extent and 1, (0, 0)),)
     tiles = Plan(
         p, choice, rows, columns, row_offsets, vectors, pitch, depth,
-        *(Ranges(n, max(1, n)) for n in (depth[0].extent, size(p.batch), rows.count, columns.count)),
+        Ranges(depth[0].extent, max(1, depth[0].extent)),
+        *(Ranges(n, n) for n in (size(p.batch), rows.count, columns.count)),
     )  # fmt: skip
     return cut(tiles, lanes, bool(rows_per_piece))
 
@@ -324,12 +325,13 @@ def is_whole(tiling: Tiling) -> bool:
     )
 
 
-def choices(features: Features, nest: Nest) -> Iterator[Choice]:
-    """Every way that fits the registers."""
+def choices(features: Features, nest: Nest, by_rows: bool = False) -> Iterator[Choice]:
+    """Every way that fits the registers. With `by_rows` pieces do rows of A alone, so that A, which
+    may change between pieces, is neither packed nor the vector side."""
     must = nest.dtype in ("half", "bfloat")
     spare = 1 if features.has_fma else 2
     depth = math.prod(e for e, *_ in nest.depth)
-    for swapped in (False, True):
+    for swapped in (False,) if by_rows else (False, True):
         count = math.prod(e for e, *_ in (nest.columns if swapped else nest.rows))
         for vectors in (1, 2, 3, 4, 6) if count <= 4 else (1, 2, 3, 4):
             most = min(14, (features.registers - spare - vectors) // vectors)
@@ -337,7 +339,7 @@ def choices(features: Features, nest: Nest) -> Iterator[Choice]:
             if depth <= LITTLE_DEPTH:
                 heights.add(max(r for r in range(1, most + 1) if count % r == 0))
             for rows in heights:
-                for pack_s in (True,) if must else (False, True):
+                for pack_s in (False,) if by_rows else (True,) if must else (False, True):
                     for pack_v in (True,) if must else (False, True):
                         yield Choice(swapped, pack_s, pack_v, rows, vectors)
     if not must and is_float(nest.dtype):
@@ -382,6 +384,8 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
         if any(v.used < v.width for v in plan.vectors):
             turn += 0.1 * vectors
     total = batch * tiles * (depth * turn + each * plan.parts.blocks)
+    if plan.parts.blocks > 1:
+        total += 1.7 * plan.parts.blocks * batch * size(p.rows) * size(p.columns)
     for side, packed, axes, tiling, pitch in (
         (S, choice.pack_s, p.rows, plan.rows, rows),
         (V, choice.pack_v, p.columns, plan.columns, plan.pitch),
@@ -429,9 +433,7 @@ def choose(
     """The plan with the least estimated cost."""
     problems = [problem(nest, extras, outputs, swapped) for swapped in (False, True)]
     best: tuple[float, Plan] | None = None
-    for choice in choices(features, nest):
-        if choice.swapped and rows_per_piece:
-            continue
+    for choice in choices(features, nest, bool(rows_per_piece)):
         made = plan(features, problems[choice.swapped], choice, rows_per_piece)
         if fits(features, made):
             estimate = cost(features, made, resident)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from gradatim.engines.llvm.rows import emit_rows
 from gradatim.engines.llvm.rowwise import RowNest
 from gradatim.engines.llvm.rowwise_code import emit_rownest
 from gradatim.engines.llvm.schedule import Contraction, Host, Rows, Schedule
+from gradatim.engines.llvm.stamps import now
 from gradatim.engines.llvm.window_code import (
     emit_places,
     emit_windows,
@@ -62,16 +64,51 @@ class Emitted:
         parts: name, pieces, grain, cost in nanoseconds, and what each argument is: a number (which
             pointer of the launch), or the name of a workspace.
         workspaces: name -> bytes.
+        reports: for reports, name -> what a contraction says of that function (a `Kernel`).
     """
 
-    def __init__(self, parts: list[Any], workspaces: dict[str, int]):
+    def __init__(
+        self, parts: list[Any], workspaces: dict[str, int], reports: dict[str, Any] | None = None
+    ):
         self.parts = parts
         self.workspaces = workspaces
+        self.reports = reports or {}
 
 
-def emit_schedule(schedule: Schedule, module: Module) -> Plan:
-    """Write all kernels of a schedule and its drivers into a module."""
-    return _Writer(schedule, module).run()
+def emit_schedule(schedule: Schedule, module: Module, stamps: bool = False) -> Plan:
+    """Write all kernels of a schedule and its drivers into a module.
+
+    Args:
+        stamps: note the time before and after each kernel, in two words for each behind the
+            report's own.
+    """
+    return _Writer(schedule, module, stamps).run()
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A kernel of a plan, for reports.
+
+    Attributes:
+        function: its name; "" for a Node of the reference engine.
+        counted: whether `operations` and `bytes` are known here.
+        is_packing: whether it only makes ready what the next one reads.
+    """
+
+    launch: Launch
+    function: str = ""
+    pieces: int = 1
+    cost: float = 0.0
+    counted: bool = False
+    operations: float = 0.0
+    bytes: float = 0.0
+    note: str = ""
+    is_packing: bool = False
+
+
+def is_shared(pieces: int, cost: float) -> bool:
+    """Whether threads share the pieces of a kernel."""
+    return pieces > 1 and cost >= ALONE
 
 
 class Plan:
@@ -81,18 +118,19 @@ class Plan:
         segments: the name of a driver, or a Launch of a Host node.
         arena: bytes, workspaces included.
         cost: nanoseconds of one thread, roughly.
-        kernels: a line for each kernel, for reports.
+        kernels: all that is run, in order, for reports.
     """
 
     def __init__(self) -> None:
         self.segments: list[Any] = []
         self.arena = 0
         self.cost = 0.0
-        self.kernels: list[Any] = []
+        self.kernels: list[Planned] = []
 
 
 class _Writer:
-    def __init__(self, schedule: Schedule, module: Module):
+    def __init__(self, schedule: Schedule, module: Module, stamps: bool):
+        self.stamps = stamps
         self.schedule = schedule
         self.module = module
         self.known: dict[Any, Emitted] = {}
@@ -109,6 +147,7 @@ class _Writer:
                 self._driver(stretch, places)
                 stretch, places = [], []
                 plan.segments.append(k)
+                plan.kernels.append(Planned(launch))
             else:
                 stretch.append(launch)
                 places.append(k)
@@ -178,11 +217,31 @@ class _Writer:
                     else:
                         value = pointers[what]
                     f.store(value, f.at(args, k, "ptr"))
+                self._stamp(f, report, 0)
                 self._call(f, pool, args, function, pieces, grain, cost, launch, place)
+                self._stamp(f, report, 1)
                 self.plan.cost += cost
-                self.plan.kernels.append((launch, function, pieces, cost))
+                self._note(launch, kernel, function, pieces, cost)
         f.ret(0)
         self.plan.segments.append(name)
+
+    def _stamp(self, f: Function, report: Value, which: int) -> None:
+        if self.stamps:
+            word = REPORT + 2 * len(self.plan.kernels) + which
+            f.store(now(f), f.at(report, word, "i64"))
+
+    def _note(
+        self, launch: Launch, kernel: Emitted, function: str, pieces: int, cost: float
+    ) -> None:
+        own = kernel.reports.get(function)
+        if own is None:
+            planned = Planned(launch, function, pieces, cost)
+        else:
+            planned = Planned(
+                launch, function, pieces, cost, True, own.flops, own.bytes, own.note,
+                is_packing=not any(name.startswith("output") for name in own.arguments),
+            )  # fmt: skip
+        self.plan.kernels.append(planned)
 
     def _pointer(
         self, f: Function, objects: Value, arena: Value, bases: dict[Any, Value], view: View
@@ -204,7 +263,7 @@ class _Writer:
         self, f: Function, pool: Value, args: Value, function: str, pieces: int, grain: int,
         cost: float, launch: Launch, place: int,
     ) -> None:  # fmt: skip
-        alone = pieces == 1 or cost < ALONE
+        alone = not is_shared(pieces, cost)
         if alone and function not in self.module.scratch_users:
             text = f"call i32 @{function}({args!r}, i64 0, i64 {pieces}, ptr null)"
         else:
@@ -252,7 +311,7 @@ def _contraction(module: Module, name: str, code: Contraction) -> Emitted:
         workspaces |= kernel.writes
         module.scratch_users.add(kernel.name)
         parts.append((kernel.name, kernel.pieces, kernel.grain, kernel_cost(kernel), reads))
-    return Emitted(parts, workspaces)
+    return Emitted(parts, workspaces, {kernel.name: kernel for kernel in kernels})
 
 
 def kernel_cost(kernel: Any) -> float:

@@ -8,6 +8,7 @@ where that is the rows, the buffer is transposed first, in registers.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -62,7 +63,8 @@ def emit_finish(
     outputs: Sequence[Access],
     epilogue: Epilogue,
 ) -> None:
-    """Write `void NAME(ptr tile, ptr scratch, ptr operand..., i64 rows from, to, columns from, to)`.
+    """Write `void NAME(ptr tile, ptr scratch, ptr operand ..., i64 r0, r1, c0, c1)`: finishes the
+    rows [r0, r1) and columns [c0, c1) of a tile.
 
     Args:
         shape: rows and columns of a tile.
@@ -149,7 +151,7 @@ def can_finish_in_registers(
             return False
         for access in [*extras, *outputs]:
             places = access.columns[lanes.first : lanes.first + lanes.used]
-            steps = {b - a for a, b in zip(places, places[1:])}
+            steps = {b - a for a, b in itertools.pairwise(places)}
             if steps and steps != {1} and (steps != {0} or access in outputs):
                 return False
     return True

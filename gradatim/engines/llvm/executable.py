@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.engines import Failure, reference
+from gradatim.engines import Bound, Failure, deferred_interrupts, rebinding, reference
+from gradatim.engines.facts import ProgramFacts
 from gradatim.engines.llvm import cache, native, threads
-from gradatim.engines.llvm.driver import REPORT, emit_schedule
+from gradatim.engines.llvm.describe import describe
+from gradatim.engines.llvm.driver import REPORT, Plan, emit_schedule
 from gradatim.engines.llvm.emit import Module
 from gradatim.engines.llvm.kernels import INPUT, OUTPUT, View
 from gradatim.engines.llvm.probe import Probe
 from gradatim.engines.llvm.schedule import Rows, Schedule, schedule
+from gradatim.engines.llvm.stamps import NOW
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange
 from gradatim.graph.program import Program
 from gradatim.graph.rewrite import simplify
@@ -64,11 +67,15 @@ def _take_arena(size: int) -> Arena:
 class LLVMExecutable:
     """A compiled Program."""
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, stamps: bool = False):
         made = schedule(program)
         self.schedule = made
         self.outputs = [(shape, dtype.numpy) for shape, dtype in made.outputs]
-        plan, code = _compiled(program, made)
+        if stamps:
+            self.whole_plan, ir = _emit(made, stamps)
+            plan, code = _description(self.whole_plan), native.object_code(ir)
+        else:
+            plan, code = _compiled(program, made)
         self.plan = plan
         self.arena_bytes = plan["arena"]
         # A short call holds the GIL: to take it back beside a busy Python thread costs more.
@@ -77,6 +84,7 @@ class LLVMExecutable:
         self.library = None
         names = [segment for segment in plan["segments"] if isinstance(segment, str)]
         if names:
+            names += [NOW] * stamps
             address = threads.pool().parallel_for_address
             self.library = native.load(code, names, {"gradatim_parallel_for": address})
         self.steps: list[Any] = [
@@ -85,6 +93,8 @@ class LLVMExecutable:
             else made.launches[segment]
             for segment in plan["segments"]
         ]
+        # Most Programs are one native call.
+        self.single = self.steps[0] if len(self.steps) == 1 and names else None
         self.vector = ctypes.c_void_p * (len(program.inputs) + len(made.outputs))
         self.report = (ctypes.c_int64 * REPORT)()
 
@@ -96,21 +106,65 @@ class LLVMExecutable:
             for k, target in enumerate(into)
         ]
         arrays = [*inputs, *results]
+        if self.single is None:
+            with deferred_interrupts():  # between two segments, outputs may be half written
+                failure = self._run_segments(arrays, len(inputs))
+        else:
+            failure = self._run(self.vector(*map(id, arrays)))
+        return failure, results if failure is None else []
+
+    def _run(self, objects: Any) -> Failure | None:
+        """Run a Program that is one native call."""
+        arena = _take_arena(self.arena_bytes)
+        failed = self.single(objects, arena.address, threads.pool().address, self.report)
+        _arenas.append(arena)
+        return self._failure(failed - 1) if failed else None
+
+    def _run_segments(self, arrays: list[Array], inputs: int) -> Failure | None:
         arena = _take_arena(self.arena_bytes)
         objects = self.vector(*map(id, arrays))
         for step in self.steps:
+            failure: Failure | None = None
             if callable(step):
                 failed = step(objects, arena.address, threads.pool().address, self.report)
-                if failed:
-                    _arenas.append(arena)
-                    return self._failure(failed - 1), []
+                failure = self._failure(failed - 1) if failed else None
             else:
-                failure = self._host(step, arrays, len(inputs), arena)
-                if failure is not None:
-                    _arenas.append(arena)
-                    return failure, []
+                failure = self._host(step, arrays, inputs, arena)
+            if failure is not None:
+                break
         _arenas.append(arena)
-        return None, results
+        return failure
+
+    def bind(self, inputs: Sequence[Array | None], into: Sequence[Array | None]) -> Bound:
+        """A function for calls with these buffers; see `engines.Bindable`."""
+        if self.single is None:
+            return rebinding(self, inputs, into)
+        arrays = [*inputs, *into]
+        objects = self.vector(*(0 if array is None else id(array) for array in arrays))
+        varying = [k for k, array in enumerate(inputs) if array is None]
+        first = len(inputs)
+        new = [
+            (first + k, *self.outputs[k]) for k, target in enumerate(into) if target is None
+        ]
+        run, arena_bytes, report = self.single, self.arena_bytes, self.report
+        empty, pool = np.empty, threads.pool
+
+        def bound(
+            given: Sequence[Array], _held: Any = arrays
+        ) -> tuple[Failure | None, list[Array]]:
+            for k, array in zip(varying, given):
+                objects[k] = id(array)
+            made = []
+            for k, shape, dtype in new:
+                array = empty(shape, dtype)
+                objects[k] = id(array)
+                made.append(array)
+            arena = _take_arena(arena_bytes)
+            failed = run(objects, arena.address, pool().address, report)
+            _arenas.append(arena)
+            return (None, made) if not failed else (self._failure(failed - 1), [])
+
+        return bound
 
     def _host(self, launch: Any, arrays: list[Array], inputs: int, arena: Arena) -> Failure | None:
         """Run a Node on the reference engine."""
@@ -185,16 +239,26 @@ def _compiled(program: Program, made: Schedule) -> tuple[dict[str, Any], bytes]:
         if found is not None:
             return found
     compiled += 1
-    module = Module(native.features())
-    plan = emit_schedule(made, module)
-    ir = module.text()
+    plan, ir = _emit(made)
     if dump:
         _dump(Path(dump), program, made, ir)
     has_code = any(isinstance(segment, str) for segment in plan.segments)
     code = native.object_code(ir) if has_code else b""
-    description = {"segments": plan.segments, "arena": plan.arena, "cost": plan.cost}
+    description = _description(plan)
     cache.write(name, description, code)
     return description, code
+
+
+def _emit(made: Schedule, stamps: bool = False) -> tuple[Plan, str]:
+    """The plan and the IR of a schedule."""
+    module = Module(native.features())
+    plan = emit_schedule(made, module, stamps)
+    return plan, module.text()
+
+
+def _description(plan: Plan) -> dict[str, Any]:
+    """What of a plan an executable needs."""
+    return {"segments": plan.segments, "arena": plan.arena, "cost": plan.cost}
 
 
 class Tiered:
@@ -230,6 +294,17 @@ class LLVMEngine:
             return Tiered(simple)
         return LLVMExecutable(simple)
 
+    def explain(self, program: Program) -> ProgramFacts:
+        """The kernels that a Program becomes."""
+        made = schedule(simplify(program))
+        return describe(made, _emit(made)[0])
+
+    def compile_timed(self, program: Program, device: str) -> Any:
+        """A `TimedExecutable`."""
+        from gradatim.engines.llvm.timed import TimedExecutable
+
+        return TimedExecutable(simplify(program))
+
     def make_probe(self, threads_: int) -> Probe:
         """What measures the speed of that many threads; Programs use as many from now on."""
         threads.set_num_threads(threads_)
@@ -259,13 +334,20 @@ def _cost(program: Program) -> float:
 
 
 def _dump(place: Path, program: Program, made: Schedule, ir: str) -> None:
-    """What GRADATIM_DUMP asks for: graph, schedule, IR and assembly as files."""
+    """What GRADATIM_DUMP asks for: graph, schedule, IR and assembly as files, each whole or not
+    there at all. They have the Program's name: compiled again, it writes them again."""
     place.mkdir(parents=True, exist_ok=True)
-    name = program.digest[:12]
-    (place / f"{name}.graph.txt").write_text(repr(program) + "\n")
-    (place / f"{name}.schedule.txt").write_text(repr(made) + "\n")
-    (place / f"{name}.ll").write_text(ir)
-    (place / f"{name}.s").write_text(native.assembly(ir))
+    files = {
+        "graph.txt": repr(program) + "\n",
+        "schedule.txt": repr(made) + "\n",
+        "ll": ir,
+        "s": native.assembly(ir),
+    }
+    for ending, text in files.items():
+        path = place / f"{program.digest[:12]}.{ending}"
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
 
 
 ENGINE = LLVMEngine()

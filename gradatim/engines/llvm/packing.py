@@ -18,6 +18,7 @@ from gradatim.engines.llvm.emit import (
     Type,
     Value,
     constant,
+    lanes,
     suffix,
     vector,
     vector_constant,
@@ -103,17 +104,26 @@ def _by_runs(f: Function, panel: Panel, source: Value, target: Value) -> None:
         for part in parts:
             value = _load(f, panel.source, f.at(source, part.offset, panel.source), part)
             stop = part.first + part.width
-            if stop > panel.pitch:
-                value = _first(f, value, panel.pitch - part.first)
-            f.store(f.convert(value, panel.target), f.at(target, part.first, panel.target))
+            value = f.convert(value, panel.target)
+            place = f.at(target, part.first, panel.target)
+            _store(f, value, place, min(part.width, panel.pitch - part.first))
         _padding(f, panel, target, stop)
         return []
 
     _over_depth(f, panel, panel.depth, source, target, step)
 
 
-def _first(f: Function, value: Value, count: int) -> Value:
-    return f.extract(value, 0) if count == 1 else f.shuffle(value, None, range(count))
+def _store(f: Function, value: Value, address: Value, count: int) -> None:
+    """Store the first `count` lanes of a vector."""
+    width = lanes(value.type)
+    if count == width:
+        f.store(value, address)
+    elif count == 1:
+        f.store(f.extract(value, 0), address)
+    elif f.module.features.has_masks:
+        f.masked_store(value, address, vector_constant([k < count for k in range(width)], "i1"))
+    else:
+        f.store(f.shuffle(value, None, range(count)), address)
 
 
 def _load(f: Function, scalar: Type, address: Value, part: Lanes) -> Value:
@@ -158,9 +168,7 @@ def _by_blocks(f: Function, panel: Panel, source: Value, target: Value, stride: 
                 rows.append(f.convert(row, panel.target))
             there = f.at(goal, f.mul(start, panel.pitch), panel.target)
             for r, column in enumerate(transpose(f, rows + [zero] * (wide - count))):
-                if width < wide:
-                    column = _first(f, column, width)
-                f.store(column, f.at(there, r * panel.pitch, panel.target))
+                _store(f, column, f.at(there, r * panel.pitch, panel.target), width)
 
     whole = panel.used // wide * wide
     with f.loop(0, size(outer)) as line:

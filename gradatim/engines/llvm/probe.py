@@ -17,7 +17,9 @@ from gradatim.engines.llvm import native, threads
 from gradatim.engines.llvm.emit import Module, constant, vector
 
 TURNS = 10_000  # of the loop, in one piece: about 0.1 ms
-CHAINS = 12  # sums side by side: more than latency times throughput of any processor, all in registers
+CHAINS = (
+    12  # sums side by side: more than latency times throughput of any processor, all in registers
+)
 
 
 class Probe:

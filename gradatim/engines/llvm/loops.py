@@ -257,7 +257,7 @@ def split(nest: LoopNest) -> tuple[LoopNest, LoopNest, list[tuple[DType, int]]] 
     for k in reversed(kept):
         partial[k + 1] = stride
         stride *= nest.extents[k]
-    dtypes_ = [_partial_dtype(r.dtype) for r in nest.reductions]
+    dtypes_ = [accumulator(r.dtype) for r in nest.reductions]
 
     first = LoopNest(
         (chunks, *(size if k == longest else n for k, n in enumerate(nest.extents))),
@@ -849,7 +849,8 @@ def _as_accumulator(f: Function, value: Value, dtype: DType) -> Value:
     return value
 
 
-def _partial_dtype(dtype: DType) -> DType:
+def accumulator(dtype: DType) -> DType:
+    """The dtype in which sums are made: float32 for the half types."""
     return dtypes.float32 if dtype.itemsize == 2 and dtype.is_floating_point else dtype
 
 

@@ -30,7 +30,7 @@ from gradatim.engines.llvm.kernels import (
     View,
     contiguous,
 )
-from gradatim.engines.llvm.loops import divides_integers, split
+from gradatim.engines.llvm.loops import accumulator, divides_integers, split
 from gradatim.engines.llvm.one_hot import compared
 from gradatim.engines.llvm.recurrence import schedule_scan
 from gradatim.engines.llvm.rowwise import schedule_rows
@@ -76,6 +76,7 @@ class Rows:
     """Gather or scatter: rows of axis 0, by an index that is checked.
 
     Attributes:
+        dtype: of the updates or the result, and of the table (sums have their accumulator's).
         how: "gather", "scatter_add", "scatter_set", or "check": a gather of 0, 1, 2 ..., which
             only looks whether every index is inside.
         axis: how many rows there are to choose from, and what an error calls them.
@@ -224,6 +225,8 @@ class _Scheduler:
                 continue
             if node.primitive.name in fuse.VIEWS:
                 reference = body.reference(node.inputs[0])
+            elif not node.inputs:  # an iota that is wanted in memory
+                reference = body.references[node] = self._inlined(node, unit.domain)
             else:
                 reference = body.operation(node)
             if node in self.fusion.stored:
@@ -386,8 +389,12 @@ class _Scheduler:
             table, other = x, whole
             how = "check" if _is_check(node) else how
         else:
-            self._copy(x, whole, node)
             table, other = whole, self.view(node.inputs[2])
+            if how == "scatter_add" and accumulator(node.dtype) is not node.dtype:
+                table = View(
+                    Storage(TEMPORARY, accumulator(node.dtype), node.size), node.shape, whole.strides
+                )
+            self._copy(x, table, node)
         count = len(index.shape)
         code = Rows(
             how,
@@ -397,7 +404,10 @@ class _Scheduler:
             tuple(zip(table.shape[1:], table.strides[1:], other.strides[count:])),
         )
         pointers = [table, index, other]
-        self.launches.append(Launch(code, pointers, [whole.storage], [node], node))
+        written = other if how in ("gather", "check") else table
+        self.launches.append(Launch(code, pointers, [written.storage], [node], node))
+        if table is not whole and written is table:
+            self._copy(table, whole, node)
 
     def _rowwise(self, unit: Unit) -> None:
         schedule_rows(self, unit)
@@ -432,14 +442,18 @@ def copy(
     source: View, target: View, node: Node, *, read_moving: Any = (), write_moving: Any = (),
     shifts: Sequence[View] = (),
 ) -> Launch:  # fmt: skip
-    """The launch that copies one view onto another of the same shape."""
-    dtype = source.storage.dtype
+    """The launch that copies one view onto another of the same shape (casting where dtypes
+    differ)."""
+    dtype, wanted = source.storage.dtype, target.storage.dtype
+    casts = () if dtype is wanted else (
+        Operation("cast", (wanted,), dtype, wanted, (("read", 0),)),
+    )  # fmt: skip
     code = LoopNest(
-        source.shape if not write_moving else source.shape,
+        source.shape,
         (),
         (Access(dtype, source.strides, read_moving),),
-        (),
-        ((Access(dtype, target.strides, write_moving), ("read", 0)),),
+        casts,
+        ((Access(wanted, target.strides, write_moving), ("op" if casts else "read", 0)),),
         (),
         len(shifts),
     )

@@ -273,9 +273,8 @@ def main(groups: list[str]) -> None:
 
     torch.set_num_threads(1)
     peak = probe()
-    print(
-        f"{'':34}{'peak':>8}{'ours':>8}{'numpy':>8}{'torch':>8}   of peak  of best  ms to compile   how"
-    )
+    heads = ("peak", "ours", "numpy", "torch")
+    print(" " * 34 + "".join(f"{head:>8}" for head in heads) + "   of peak  of best  ms to compile")
     for group, entries in cases().items():
         wanted = [g for g in groups if g in group or not g] if groups else [group]
         for label, make in entries:

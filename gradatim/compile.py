@@ -27,7 +27,7 @@ from gradatim.engines import Bound, Executable, bind, current_engine, deferred_i
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_
 from gradatim.graph.errors import CaptureError
-from gradatim.graph.node import COUNTED, NONE, Node, mode
+from gradatim.graph.node import COUNTED, LIVE, NONE, Node, mode
 from gradatim.graph.program import Trace, trace
 from gradatim.realize import Cell, as_exception, compute, executable_of, flush, local, state
 from gradatim.tensor import Tensor, handle
@@ -72,7 +72,8 @@ class Step:
             result,
         )
         nodes = [cell.node for cell in self.written] + [t._read() for t in returned]
-        self.has_history = any(t.requires_grad for t in returned)
+        # (A loss that backward() went through has no history left that could be used.)
+        self.has_history = any(t._requires_grad or t._history() == LIVE for t in returned)
         found = _trace_all(_apart(nodes))
         self.sources = [read for read in capture.sources.values() if read is not None]
         drawn = [node for node, read in capture.sources.items() if read is not None]
@@ -523,7 +524,8 @@ def compile(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     Use it as a decorator on the function that does one training step. Parameters, optimizer state
     and buffers are updated in place; random draws are drawn anew; Python floats among the
     arguments, learning rates and step counts are inputs. Looking at a value inside (`item`,
-    `print`, `if`) makes the function run uncompiled, with one warning that names the line.
+    `print`, `if`) makes the function run uncompiled, with one warning that names the line. A loss
+    that backward() was called on inside may be returned; it comes without history.
 
     Args:
         function: takes and gives tensors (nested in tuples, lists, dicts) and numbers.

@@ -204,13 +204,19 @@ def hold(nbytes: int) -> None:
 
 def pending_cells() -> list[Cell]:
     """The living cells whose content is not computed yet, oldest first."""
-    cells = []
-    for reference in state.cells:
-        cell = reference()
-        if cell is not None and cell.node.buffer is None and cell.node.primitive is not FAILED:
-            cells.append(cell)
+    cells = _waiting()
     state.cells = [weakref.ref(cell) for cell in cells]
     return cells
+
+
+def _waiting() -> list[Cell]:
+    return [
+        cell
+        for reference in state.cells
+        if (cell := reference()) is not None
+        and cell.node.buffer is None
+        and cell.node.primitive is not FAILED
+    ]
 
 
 # --- computing -----------------------------------------------------------------------------------
@@ -222,7 +228,7 @@ def flush(written: Sequence[Cell] = ()) -> None:
     if local.capture is not None:
         return
     with state.lock:
-        cells = pending_cells()
+        cells = _waiting()
         cells += written
         state.cells = []
         if cells:
@@ -249,33 +255,36 @@ def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
         if not wanted:
             return
         for node in wanted:
-            if node.primitive is FAILED:
+            if not node.inputs and node.primitive is FAILED:
                 raise node.meta
         found = trace(wanted)
         executable, inputs, targets = _prepare(found, cells)
         outputs = found.outputs
         sites = [node.site for node in found.order]
         del found
-        for node in outputs:  # let go of what the values were computed from, before asking
-            if node.history != LIVE:  # (below) whose memory is free
-                node.inputs = ()
-        into: list[Any] = [None] * len(outputs)
-        partly = False
-        for k, cell in targets.items():
-            into[k] = _free_memory(cell)
-            partly = partly or into[k] is None
-        with deferred_interrupts() if partly else _nothing:
-            try:
+        done = False
+        try:
+            for node in outputs:  # let go of what the values were computed from, before asking
+                if node.history != LIVE:  # (below) whose memory is free
+                    node.inputs = ()
+            into: list[Any] = [None] * len(outputs)
+            partly = False
+            for k, cell in targets.items():
+                into[k] = _free_memory(cell)
+                partly = partly or into[k] is None
+            # Where all is overwritten in place, an interrupt finds all old or all new.
+            with deferred_interrupts() if partly else _nothing:
                 failure, results = executable(inputs, into)
-                error = None if failure is None else as_exception(failure, sites)
-            except BaseException as stop:
-                error = stop
-            if error is not None:
+                if failure is not None:
+                    raise as_exception(failure, sites)
+                for node, result in zip(outputs, results):
+                    node.buffer = result
+                done = True
+        except BaseException as error:
+            if not done:
                 lasting = error if isinstance(error, Exception) else InterruptedValue(INTERRUPTED)
                 _poison(outputs, cells, lasting)
-                raise error
-            for node, result in zip(outputs, results):
-                node.buffer = result
+            raise
 
 
 _nothing = contextlib.nullcontext()

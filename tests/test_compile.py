@@ -609,3 +609,22 @@ def test_another_thread_is_not_captured():
     assert step(gd.ones(2)).tolist() == [2.0, 2.0]
     other.join()
     assert found == [[3.0, 3.0]]
+
+
+def test_a_loss_may_be_returned_after_backward():
+    model, x, y = regression()
+    optimizer = gd.optim.SGD(model.parameters(), lr=0.1)
+    calls = []
+
+    @gd.compile
+    def step(x, y):
+        calls.append(1)
+        optimizer.zero_grad()
+        loss = gd.nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    losses = [step(x, y).item() for _ in range(4)]
+    assert len(calls) == 1  # captured
+    assert losses == sorted(losses, reverse=True)

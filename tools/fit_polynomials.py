@@ -12,6 +12,7 @@ again each time, so that later coefficients make up for what the rounding of ear
 
 from __future__ import annotations
 
+import math
 import struct
 import sys
 from collections.abc import Callable, Sequence
@@ -203,6 +204,27 @@ def _log2_erfc(x: mpf) -> mpf:
     return -mp.log(mp.erfc(x), 2)
 
 
+def _cosine_rest(z: mpf) -> mpf:
+    with mp.workdps(300):
+        return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
+
+
+def _artanh_rest(q: mpf) -> mpf:
+    s = mp.sqrt(q)
+    with mp.workdps(300):
+        return (mp.atanh(s) / s - 1 - q / 3) / q**2
+
+
+def _erfinv_ratio(w: mpf) -> mpf:
+    """erfinv(x) / x for w = -log(1 - x²), by Newton's method on 1 - erf."""
+    x = mp.sqrt(-mp.expm1(-w))
+    complement = mp.exp(-w) / (1 + x)  # 1 - x
+    y = mp.erfinv(mpf(float(x))) if w < 30 else mp.sqrt(w)
+    for _ in range(8):
+        y += (mp.erfc(y) - complement) * mp.sqrt(mp.pi) / 2 * mp.exp(y * y)
+    return y / x
+
+
 def _scaled_erfc(t: mpf) -> mpf:
     x = 4 * (1 + t) / (1 - t)
     return mp.exp(x * x) * mp.erfc(x) * (1 + 2 * x)
@@ -226,7 +248,7 @@ FITS: dict[str, Fit] = {
     # sin(r) = r + r³ q(r²), cos(r) = 1 - r²/2 + r⁴ q(r²)
     "SIN": odd(mp.sin, QUARTER_PI, 3, "float32"),
     "COS": Fit(
-        lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2, 1e-16, QUARTER_PI**2, range(3), "float32",
+        _cosine_rest, 1e-16, QUARTER_PI**2, range(3), "float32",
         lambda z: z**2 / mp.cos(mp.sqrt(z)),
     ),
     # erf(x) = x + x q(x²); 1 - erf(x) = 2^-g(x)
@@ -246,7 +268,7 @@ FITS: dict[str, Fit] = {
     "TANH_64": odd(mp.tanh, 0.7001, 12, "float64"),
     "SIN_64": odd(mp.sin, QUARTER_PI, 6, "float64"),
     "COS_64": Fit(
-        lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2, 1e-16, QUARTER_PI**2, range(6), "float64",
+        _cosine_rest, 1e-16, QUARTER_PI**2, range(6), "float64",
         lambda z: z**2 / mp.cos(mp.sqrt(z)),
     ),
     "SINH_64": odd(mp.sinh, 1.0, 7, "float64"),
@@ -257,6 +279,23 @@ FITS: dict[str, Fit] = {
     "ERF_64": Fit(
         lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1, 1e-20, 1.0, range(14), "float64",
         lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z)),
+    ),
+    # For powers in float32: log2(1 + m) = m q(m) and 2^r, to more than float32's precision.
+    "LOG2_POWER": tail(
+        lambda x: mp.log1p(x) / mp.log(2), _zero, 1, -0.25, 0.5, 16, "float64"
+    ),
+    "EXP2_POWER": Fit(lambda r: mpf(2) ** r, -0.501, 0.501, range(8), "float64"),
+    # and in float64: artanh(s) = s + s³ / 3 + s⁵ q(s²)
+    "ARTANH_POWER": Fit(
+        _artanh_rest, 1e-20, 0.2001**2, range(8), "float64", lambda q: q**2 / (1 + q / 3)
+    ),
+    # erfinv(x) = x p(w - 2.5) for w = -log(1 - x²), and x q(sqrt(w) - 3.2)
+    "ERFINV": Fit(
+        lambda t: _erfinv_ratio(t + mpf(2.5)), -2.5 + 1e-12, 2.5001, range(13), "float64"
+    ),
+    "ERFINV_TAIL": Fit(
+        lambda t: _erfinv_ratio((t + mpf("3.2")) ** 2),
+        math.sqrt(5) - 3.2, 0.81, range(13), "float64",
     ),
     # erfc(x) = exp(-x²) q(t) / (1 + 2 x), t = (x - 4) / (x + 4), from 1/2 to where erfc is 0
     "ERFC_64": Fit(
@@ -273,6 +312,8 @@ SPLITS: dict[str, tuple[mpf, str, tuple[int, ...]]] = {
     "LOG2_E_64": (1 / mp.log(2), "float64", (53,)),
     "LOG10_E_64": (1 / mp.log(10), "float64", (53,)),
     "LOG10_2_64": (mp.log(2, 10), "float64", (41,)),
+    "THIRD": (mpf(1) / 3, "float64", (53,)),
+    "TWO_LOG2_E": (2 / mp.log(2), "float64", (53,)),
     "LOG10_E": (1 / mp.log(10), "float32", (24,)),
     "LOG10_2": (mp.log(2, 10), "float32", (15,)),
     "HALF_PI": (mp.pi / 2, "float32", (24, 24)),

@@ -76,8 +76,13 @@ def bind(
 ) -> Bound:
     """`executable.bind(inputs, into)`, also where the executable has no such method."""
     own: Callable[..., Bound] | None = getattr(executable, "bind", None)
-    if own is not None:
-        return own(inputs, into)
+    return own(inputs, into) if own is not None else rebinding(executable, inputs, into)
+
+
+def rebinding(
+    executable: Executable, inputs: Sequence[Buffer | None], into: Sequence[Buffer | None]
+) -> Bound:
+    """A bound function that hands all buffers over at each call."""
     fixed, targets = list(inputs), list(into)
     places = [k for k, buffer in enumerate(fixed) if buffer is None]
     new = [k for k, buffer in enumerate(targets) if buffer is None]

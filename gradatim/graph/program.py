@@ -46,6 +46,7 @@ def trace(wanted: Sequence[Node]) -> Trace:
     order: list[Node] = []
     leaves: list[Node] = []
     asked = set(outputs)
+    number_of = numbers.__getitem__
 
     def number_leaf(node: Node) -> None:
         """Give a Node without inputs to walk its entry."""
@@ -65,6 +66,8 @@ def trace(wanted: Sequence[Node]) -> Trace:
         numbers[node] = number
 
     for output in outputs:  # which grows
+        if output in numbers:
+            continue
         if output.buffer is not None or not output.inputs:
             number_leaf(output)
             continue
@@ -79,15 +82,12 @@ def trace(wanted: Sequence[Node]) -> Trace:
                         break
                     number_leaf(n)
             else:
-                stack.pop()
-                if node in numbers:
-                    continue
-                primitive = node.primitive
+                del stack[-1]
                 if node.history == LIVE and node not in asked and _is_kept(node):
                     asked.add(node)
                     outputs.append(node)
                 numbers[node] = len(entries)
-                entries.append((primitive, node.params, *[numbers[n] for n in inputs]))
+                entries.append((node.primitive, node.params, *map(number_of, inputs)))
                 order.append(node)
     entries.append(tuple([numbers[node] for node in outputs]))
     return Trace(outputs, order, leaves, tuple(entries))

@@ -81,6 +81,19 @@ def divided_by_one(node: Node) -> Node | None:
     return a if _is_number(b, 1) and a.shape == node.shape else None
 
 
+@rule("pow")
+def small_power(node: Node) -> Node | None:
+    """x² and 1/x, which are rounded once either way, and x itself."""
+    base, exponent = node.inputs
+    if base.shape != node.shape or not node.dtype.is_floating_point:
+        return None
+    if _is_number(exponent, 2):
+        return p.mul(base, base)
+    if _is_number(exponent, -1):
+        return p.div(p.constant(1, node.dtype, node.device), base)
+    return base if _is_number(exponent, 1) else None
+
+
 @rule("reshape")
 def reshape_of_reshape(node: Node) -> Node | None:
     source = node.inputs[0]

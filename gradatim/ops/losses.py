@@ -18,7 +18,8 @@ from gradatim.graph.errors import ArgumentError, DTypeError
 from gradatim.ops.activations import logsigmoid
 from gradatim.ops.arguments import operands
 from gradatim.ops.loss_reduction import choose_reduction, reduce_loss, takes_tensors
-from gradatim.tensor import Tensor, handle, op, wrap
+from gradatim.ops.reduce import mean_of_all
+from gradatim.tensor import Tensor, handle, named, op
 
 
 def _warn_if_sizes_differ(input: Tensor, target: Tensor) -> None:
@@ -43,13 +44,18 @@ def _weighted(loss: Tensor, input: Tensor, weight: Tensor) -> Tensor:
 # --- regression ----------------------------------------------------------------------------------
 
 
-@op("MseLoss")
 def _mse_loss(input: Tensor, target: Tensor, reduction: str) -> Tensor:
     a, b = operands(input, target, "mse_loss")
     if not a.dtype.is_floating_point:
         return reduce_loss(ops.square(ops.sub(input, target)), reduction)
     squares = p.pow_(p.sub(a, b), p.constant(2, a.dtype, a.device))
-    return wrap(squares) if reduction == "none" else reduce_loss(handle(squares), reduction)
+    if reduction == "mean":
+        return named(mean_of_all(squares), "MseLoss")
+    if reduction == "none":
+        return named(squares, "MseLoss")
+    result = reduce_loss(handle(squares), reduction)
+    result._op = "MseLoss"
+    return result
 
 
 @takes_tensors

@@ -110,7 +110,7 @@ def _need_mean(x: Node, dtype: DType | None) -> Node:
             f"mean(): could not infer output dtype. {what} dtype must be either a floating point "
             f"or complex dtype. Got: {given.name}: cast it with .float()"
         )
-    return p.cast(x, given)
+    return x if x.dtype is given else p.cast(x, given)
 
 
 @method()
@@ -127,10 +127,19 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
         tensor([2.0000, 3.5000])
     """
     x = _need_mean(as_tensor_operand(input, "mean")._read(), dtype)
+    if dim is None and not keepdim:
+        return named(mean_of_all(x), "Mean")
     axes = wrap_dims(dim, x.ndim)
     count = number_node(count_along(x.shape, axes), x.dtype)
     node = p.div(keep(p.sum_(x, axes), x.shape, axes, keepdim), count)
     return named(node, "Mean" if dim is None else "Mean:1")
+
+
+def mean_of_all(x: Node) -> Node:
+    """The mean of all elements of a floating Node."""
+    shape = x.shape
+    total = p.sum_(x, tuple(range(len(shape))))
+    return p.div(total, p.constant(math.prod(shape), x.dtype, x.device))
 
 
 @method()

@@ -313,7 +313,7 @@ class _Formula:
         """
         if state.special:  # each operation is computed at once
             return self._call(reads, numbers)
-        types = tuple([(node.shape, node.dtype) for node in reads])
+        types = (reads[0].device, *[(node.shape, node.dtype) for node in reads])
         template = self.templates.get(types)
         if template is None:
             template = self.templates[types] = self._record(reads, numbers)

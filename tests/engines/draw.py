@@ -133,7 +133,7 @@ class Draw:
         """Random content: small integers in exact programs, moderate floats in smooth ones."""
         draw = self.numpy
         if dtype is dtypes.bool_:
-            return draw.random(shape) < 0.5
+            return np.asarray(draw.random(shape) < 0.5)  # (of one number: no array)
         if dtype.is_integer:
             info = np.iinfo(dtype.numpy)
             low, high = max(int(info.min), -6), 7

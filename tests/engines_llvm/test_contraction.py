@@ -136,7 +136,7 @@ def random_view(extents, draw):
     return view[(*flips, ...)]
 
 
-@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize("seed", range(100))
 def test_random_nests_against_einsum(seed):
     draw = np.random.RandomState(seed)
     letters = iter(LETTERS)
@@ -338,7 +338,8 @@ def test_rows_per_piece(rows, each, transposed):
     nest, side = matrix_nest(a, b, view)
     run = Compiled(nest, [], [side], identity, rows_per_piece=each)
     blocks = -(-rows // each)
-    (kernel,) = run.kernels[-1:]
+    *before, kernel = run.kernels
+    assert all("a" not in packing.arguments for packing in before)  # A may change on the way
     assert kernel.pieces % blocks == 0
     per_block = kernel.pieces // blocks
     run(a=a, b=b, output0=view)
@@ -448,6 +449,7 @@ def test_convolutions_read_only_their_padded_input(size, kernel, inside, outside
 
 
 @pytest.mark.parametrize("level", ["avx2", "sse2"])
+@pytest.mark.timeout(900)
 def test_narrower_processors(level):
     """The same tests, with instructions that a narrower processor has."""
     if "GRADATIM_CPU_FEATURES" in os.environ:

@@ -10,10 +10,12 @@ same bits however many threads share the pieces.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from gradatim.engines.llvm.contraction_plan import (
+    LITTLE_DEPTH,
     Choice,
     Kernel,
     Nest,
@@ -25,14 +27,23 @@ from gradatim.engines.llvm.contraction_plan import (
     V,
     choose,
     combination,
+    is_whole,
     partial,
     plan,
     problem,
 )
 from gradatim.engines.llvm.dot import emit_dot
 from gradatim.engines.llvm.emit import SIZES, Function, Module, Type, Value, constant, vector
-from gradatim.engines.llvm.epilogue import Access, Epilogue, emit_finish, transposed_size
-from gradatim.engines.llvm.microkernel import Microkernel, cover, emit_microkernel
+from gradatim.engines.llvm.epilogue import (
+    Access,
+    Epilogue,
+    can_finish_in_registers,
+    emit_finish,
+    finish_in_registers,
+    instructions,
+    transposed_size,
+)
+from gradatim.engines.llvm.microkernel import Direct, Microkernel, cover, emit_microkernel
 from gradatim.engines.llvm.packing import Panel, emit_panel
 from gradatim.engines.llvm.tiling import (
     Axis,
@@ -40,6 +51,7 @@ from gradatim.engines.llvm.tiling import (
     cut_columns,
     cut_rows,
     divide,
+    known,
     locate,
     minus,
     plus,
@@ -56,6 +68,8 @@ _PANEL_BYTES = 32 * 1024
 # Bytes of panels that a piece packs at least.
 _PACKED_PIECE = 128 * 1024
 _SCRATCH_BYTES = 8 << 20
+# Longest code that finishes a tile in registers.
+_DIRECT_INSTRUCTIONS = 250
 
 
 def emit_contraction(
@@ -167,6 +181,16 @@ def _emit_packing(module: Module, name: str, plan: Plan, side: int) -> Kernel:
     )  # fmt: skip
 
 
+@contextmanager
+def _each(f: Function, start: Value, stop: Value) -> Iterator[Value]:
+    """A loop; of a single turn none."""
+    if known(start) is not None and known(minus(f, stop, start)) == 1:
+        yield start
+    else:
+        with f.loop(start, stop) as index:
+            yield index
+
+
 def _block(f: Function, ranges: Ranges, number: Value) -> tuple[Value, Value]:
     """Begin and end of one of some ranges."""
     if ranges.blocks == 1:
@@ -187,15 +211,18 @@ def _emit_compute(
     steps = size(plan.depth)
     panel_bytes = plan.pitch * steps * SIZES[acc]
     fetch = _fetch(plan) if choice.pack_v and panel_bytes > _PANEL_BYTES else 0
-    emit_tile = emit_dot if choice.dot else emit_microkernel
-    emit_tile(
-        module,
-        f"{name}_tile",
-        Microkernel(
-            types[S], types[V], acc, plan.row_offsets, plan.vectors, plan.depth, plan.pitch, fetch
-        ),
+    kernel = Microkernel(
+        types[S], types[V], acc, plan.row_offsets, plan.vectors, plan.depth, plan.pitch, fetch
     )
-    buffer_bytes = _emit_finish(module, name, p, plan.rows, plan.columns, plan.pitch, epilogue)
+    direct = None if choice.dot else _direct(module, plan, epilogue)
+    if choice.dot:
+        emit_dot(module, f"{name}_tile", kernel)
+    else:
+        emit_microkernel(module, f"{name}_tile", kernel, direct, len(p.sides))
+    always = direct is not None and is_whole(plan.rows) and is_whole(plan.columns)
+    buffer_bytes = 0
+    if not always:
+        buffer_bytes = _emit_finish(module, name, p, plan.rows, plan.columns, plan.pitch, epilogue)
     f = module.function(name, ["ptr", "i64", "i64", "ptr"], "i32")
     args, begin, end, scratch = f.params
     arguments = [
@@ -208,7 +235,7 @@ def _emit_compute(
         order = [plan.column_blocks, plan.batches, plan.parts, plan.row_blocks]
 
     with f.loop(begin, end) as piece:
-        limits = {}
+        limits: dict[int, tuple[Value, Value]] = {}
         rest = piece
         left = plan.pieces
         for ranges in order:
@@ -217,7 +244,7 @@ def _emit_compute(
             limits[id(ranges)] = _block(f, ranges, number)
         first, last = limits[id(plan.parts)]
         depth = minus(f, last, first)
-        with f.loop(*limits[id(plan.batches)]) as b:
+        with _each(f, *limits[id(plan.batches)]) as b:
             bases = []
             for k, type in enumerate([*types, *p.types[2:]]):
                 if k < 2 and packed[k]:
@@ -233,14 +260,14 @@ def _emit_compute(
                     number, _ = divide(f, first, plan.parts.each)
                     offset = plus(f, offset, times(f, number, total))
                 bases.append(f.at(pointers[k], offset, type))
-            with f.loop(*limits[id(plan.column_blocks)]) as column_tile:
+            with _each(f, *limits[id(plan.column_blocks)]) as column_tile:
                 c, c_from, c_to = plan.columns.place(f, column_tile)
                 v = _side_pointer(f, plan, V, bases[V], types[V], column_tile, c)
                 column_bases = [
                     f.at(bases[k], locate(f, plan.columns.axes, c, k), p.types[k]) for k in p.sides
                 ]
                 rows_from, rows_to = limits[id(plan.row_blocks)]
-                with f.loop(rows_from, rows_to) as row_tile:
+                with _each(f, rows_from, rows_to) as row_tile:
                     r, r_from, r_to = plan.rows.place(f, row_tile)
                     s = _side_pointer(f, plan, S, bases[S], types[S], row_tile, r)
                     operands = [
@@ -253,11 +280,20 @@ def _emit_compute(
                         most = panel_bytes - fetch * steps
                         soon = f.at_byte(v, f.add(f.binary("smin", done, most), panel_bytes))
                     zero = constant(0, "i64")
-                    f.call(f"{name}_tile", "void", s, v, soon, scratch, zero, depth)
-                    f.call(
-                        f"{name}_finish", "void", scratch, transposed, *operands,
-                        r_from, r_to, c_from, c_to,
-                    )  # fmt: skip
+                    common = (s, v, soon, scratch, zero, depth)
+                    places = (r_from, r_to, c_from, c_to)
+                    finish = (scratch, transposed, *operands, *places)
+                    if always:
+                        yes = constant(True, "i1")
+                        f.call(f"{name}_tile", "void", *common, yes, *operands)
+                    elif direct:
+                        whole = _is_whole(f, places, plan)
+                        f.call(f"{name}_tile", "void", *common, whole, *operands)
+                        with f.otherwise(whole):
+                            f.call(f"{name}_finish", "void", *finish)
+                    else:
+                        f.call(f"{name}_tile", "void", *common)
+                        f.call(f"{name}_finish", "void", *finish)
     f.ret(0)
     m, n, k, batch = size(p.rows), size(p.columns), size(p.depth), size(p.batch)
     traffic = batch * (m * k + k * n) * SIZES[p.types[S]]
@@ -270,19 +306,56 @@ def _emit_compute(
     )
 
 
+def _direct(module: Module, plan: Plan, epilogue: Epilogue) -> Direct | None:
+    """The epilogue on registers, where the outputs lie so that it can be and it is worth its code:
+    short, and either the only one or behind little arithmetic."""
+    p = plan.problem
+    extras, outputs = _accesses(p, plan.rows, plan.columns)
+    vectors = [
+        replace(v, used=min(v.used, plan.columns.size - v.first))
+        for v in plan.vectors
+        if v.first < plan.columns.size
+    ]
+    if len(vectors) < len(plan.vectors):
+        return None
+    if not can_finish_in_registers(module.features, vectors, extras, outputs):
+        return None
+    each = instructions(module, p.nest.accumulate, extras, epilogue) + 2 * len(p.sides)
+    tile = len(plan.row_offsets) * len(vectors)
+    little = size(plan.depth) <= LITTLE_DEPTH or (is_whole(plan.rows) and is_whole(plan.columns))
+    if not little or each * tile > _DIRECT_INSTRUCTIONS:
+        return None
+    return lambda f, tile, operands: finish_in_registers(
+        f, tile, vectors, operands, extras, outputs, epilogue
+    )
+
+
+def _is_whole(f: Function, places: tuple[Value, ...], plan: Plan) -> Value:
+    """Whether all elements of a tile are new."""
+    wanted = (0, plan.rows.size, 0, plan.columns.size)
+    whole = constant(True, "i1")
+    for place, number in zip(places, wanted):
+        if known(place) is None:
+            whole = f.and_(whole, f.compare("eq", place, number))
+    return whole
+
+
+def _accesses(p: Problem, rows: Tiling, columns: Tiling) -> tuple[list[Access], list[Access]]:
+    """How the extra operands and the outputs lie, seen from these tiles."""
+    every = [Access(p.types[k], tuple(rows.offsets(k)), tuple(columns.offsets(k))) for k in p.sides]
+    return every[: p.extras], every[p.extras :]
+
+
 def _emit_finish(
     module: Module, name: str, p: Problem, rows: Tiling, columns: Tiling, pitch: int,
     epilogue: Epilogue,
 ) -> int:  # fmt: skip
     """The function `NAME_finish` for these tiles; gives the bytes of their buffer of sums."""
     acc = p.nest.accumulate
-    accesses = [
-        Access(p.types[k], tuple(rows.offsets(k)), tuple(columns.offsets(k))) for k in p.sides
-    ]
     shape = (rows.size, columns.size)
     emit_finish(
-        module, f"{name}_finish", acc, shape, pitch, (_fits(rows), _fits(columns)),
-        accesses[: p.extras], accesses[p.extras :], epilogue,
+        module, f"{name}_finish", acc, shape, pitch, (is_whole(rows), is_whole(columns)),
+        *_accesses(p, rows, columns), epilogue,
     )  # fmt: skip
     lanes = module.features.lanes(acc)
     # (Vectors are read whole: a last one may reach behind the tile's end.)
@@ -374,14 +447,6 @@ def _fetch(plan: Plan) -> int:
     while each * plan.row_blocks.each < row and each < 64:
         each *= 2
     return each
-
-
-def _fits(tiling: Tiling) -> bool:
-    """Whether all tiles are new from their first element to their last."""
-    extent = tiling.per_block or tiling.axes[tiling.cut].extent
-    return extent % tiling.step == 0 and (
-        not tiling.per_block or tiling.axes[0].extent % tiling.per_block == 0
-    )
 
 
 def _side_pointer(

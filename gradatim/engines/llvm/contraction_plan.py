@@ -126,10 +126,13 @@ class Problem:
         return range(2, len(self.types))
 
 
+def _in_role(role: int, stride: int) -> tuple[int, int]:
+    return (stride, 0) if role == S else (0, stride)
+
+
 def problem(nest: Nest, extras: Sequence[Side], outputs: Sequence[Side], swapped: bool) -> Problem:
     """Name the sides by role: B gives the vectors, or A where `swapped`."""
     sides = [*extras, *outputs]
-    none = (0, 0)
     distinct = [1, 1]
     batch = []
     for k, (extent, a, b) in reversed(list(enumerate(nest.batch))):
@@ -137,20 +140,17 @@ def problem(nest: Nest, extras: Sequence[Side], outputs: Sequence[Side], swapped
         packed = tuple(count if s else 0 for s, count in zip(pair, distinct))
         distinct = [count * extent if s else count for s, count in zip(pair, distinct)]
         batch.append(Axis(extent, (*pair, *(side.batch[k] for side in sides), *packed)))
-    flat = (0,) * len(sides)
+    first, second = (V, S) if swapped else (S, V)  # the roles of A and B
     rows = [
-        Axis(e, (0, s) + tuple(side.rows[k] for side in sides) + none)
-        if swapped
-        else Axis(e, (s, 0) + tuple(side.rows[k] for side in sides) + none)
+        Axis(e, (*_in_role(first, s), *(side.rows[k] for side in sides), 0, 0))
         for k, (e, s) in enumerate(nest.rows)
     ]
     columns = [
-        Axis(e, (s, 0) + tuple(side.columns[k] for side in sides) + none)
-        if swapped
-        else Axis(e, (0, s) + tuple(side.columns[k] for side in sides) + none)
+        Axis(e, (*_in_role(second, s), *(side.columns[k] for side in sides), 0, 0))
         for k, (e, s) in enumerate(nest.columns)
     ]
-    depth = [Axis(e, ((b, a) if swapped else (a, b)) + flat + none) for e, a, b in nest.depth]
+    zeros = (0,) * (len(sides) + 2)
+    depth = [Axis(e, (*((b, a) if swapped else (a, b)), *zeros)) for e, a, b in nest.depth]
     every = range(len(sides) + 4)
     one = (Axis(1, (0,) * len(every)),)
     names = [f"extra{k}" for k in range(len(extras))]
@@ -264,7 +264,8 @@ def plan(features: Features, problem: Problem, choice: Choice, rows_per_piece: i
     depth = collapse(axes[::-1], [S, V]) or (Axis(axes[0].extent and 1, (0, 0)),)
     tiles = Plan(
         p, choice, rows, columns, row_offsets, vectors, pitch, depth,
-        *(Ranges(n, max(1, n)) for n in (depth[0].extent, size(p.batch), rows.count, columns.count)),
+        Ranges(depth[0].extent, max(1, depth[0].extent)),
+        *(Ranges(n, n) for n in (size(p.batch), rows.count, columns.count)),
     )  # fmt: skip
     return cut(tiles, lanes, bool(rows_per_piece))
 
@@ -312,18 +313,35 @@ def cut(tiles: Plan, lanes: int, by_rows: bool) -> Plan:
 
 # --- choosing ------------------------------------------------------------------------------------
 
+# Behind a depth up to this, what becomes of a tile's sums takes a good part of the time.
+LITTLE_DEPTH = 192
 
-def choices(features: Features, nest: Nest) -> Iterator[Choice]:
-    """Every way that fits the registers."""
+
+def is_whole(tiling: Tiling) -> bool:
+    """Whether all tiles are new from their first element to their last."""
+    extent = tiling.per_block or tiling.axes[tiling.cut].extent
+    return extent % tiling.step == 0 and (
+        not tiling.per_block or tiling.axes[0].extent % tiling.per_block == 0
+    )
+
+
+def choices(features: Features, nest: Nest, by_rows: bool = False) -> Iterator[Choice]:
+    """Every way that fits the registers. With `by_rows` pieces do rows of A alone, so that A, which
+    may change between pieces, is neither packed nor the vector side."""
     must = nest.dtype in ("half", "bfloat")
     spare = 1 if features.has_fma else 2
-    for swapped in (False, True):
-        few = math.prod(e for e, *_ in (nest.columns if swapped else nest.rows)) <= 4
-        for vectors in (1, 2, 3, 4, 6) if few else (1, 2, 3, 4):
-            rows = min(14, (features.registers - spare - vectors) // vectors)
-            for pack_s in (True,) if must else (False, True):
-                for pack_v in (True,) if must else (False, True):
-                    yield Choice(swapped, pack_s, pack_v, rows, vectors)
+    depth = math.prod(e for e, *_ in nest.depth)
+    for swapped in (False,) if by_rows else (False, True):
+        count = math.prod(e for e, *_ in (nest.columns if swapped else nest.rows))
+        for vectors in (1, 2, 3, 4, 6) if count <= 4 else (1, 2, 3, 4):
+            most = min(14, (features.registers - spare - vectors) // vectors)
+            heights = {most}
+            if depth <= LITTLE_DEPTH:
+                heights.add(max(r for r in range(1, most + 1) if count % r == 0))
+            for rows in heights:
+                for pack_s in (False,) if by_rows else (True,) if must else (False, True):
+                    for pack_v in (True,) if must else (False, True):
+                        yield Choice(swapped, pack_s, pack_v, rows, vectors)
     if not must and is_float(nest.dtype):
         for rows, columns in ((1, 8), (8, 1), (4, 4), (4, 6), (6, 4), (3, 9), (9, 3), (2, 12)):
             if rows * columns + min(rows, columns) + spare <= features.registers:
@@ -345,6 +363,8 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
         [flat_stride(p.rows, k) for k in outputs], [flat_stride(p.columns, k) for k in outputs]
     ):
         each += 4.0 * rows * vectors  # transposing
+    elif depth <= LITTLE_DEPTH or (is_whole(plan.rows) and is_whole(plan.columns)):
+        each = 20 + 1.2 * rows * vectors  # in registers
     if choice.dot:
         # Loads of whole vectors that cross lines count twice; the sums of the lanes come last.
         turn = max(multiply, (rows + vectors) * 0.8, issue, 4.0)
@@ -360,10 +380,12 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
             if abs(p.depth[-1].strides[V]) * SIZES[p.types[V]] >= 1024 and depth > 64:
                 turn += 0.3 * vectors
         if not choice.pack_s and abs(p.depth[-1].strides[S]) * SIZES[p.types[S]] >= 64:
-            turn += 1.0
+            turn += 0.6
         if any(v.used < v.width for v in plan.vectors):
             turn += 0.1 * vectors
     total = batch * tiles * (depth * turn + each * plan.parts.blocks)
+    if plan.parts.blocks > 1:
+        total += 1.7 * plan.parts.blocks * batch * size(p.rows) * size(p.columns)
     for side, packed, axes, tiling, pitch in (
         (S, choice.pack_s, p.rows, plan.rows, rows),
         (V, choice.pack_v, p.columns, plan.columns, plan.pitch),
@@ -372,12 +394,16 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
             distinct = size(a for a in p.batch if a.strides[side])
             step = flat_stride(axes, side)
             deep = collapse(p.depth, [side])
+            # In the nearer caches an element takes what the instructions take, else 1 cycle.
+            far = distinct * depth * tiling.count * pitch * SIZES[p.types[side]] > 512 * 1024
             move = 1.2
             if step == 1:
-                move = 3.0 / lanes
+                move = 4.0 / min(pitch, lanes)
             elif step is not None and deep and deep[-1].strides[side] == 1:
-                move = 0.6 if deep[-1].extent >= lanes else 1.0
-            total += distinct * depth * tiling.count * (pitch * move + 1) + 3000
+                move = 0.4 if deep[-1].extent >= 4 else 1.0
+            if far:
+                move = max(move, 1.0)
+            total += distinct * depth * tiling.count * pitch * move + 3000
     return total
 
 
@@ -407,9 +433,7 @@ def choose(
     """The plan with the least estimated cost."""
     problems = [problem(nest, extras, outputs, swapped) for swapped in (False, True)]
     best: tuple[float, Plan] | None = None
-    for choice in choices(features, nest):
-        if choice.swapped and rows_per_piece:
-            continue
+    for choice in choices(features, nest, bool(rows_per_piece)):
         made = plan(features, problems[choice.swapped], choice, rows_per_piece)
         if fits(features, made):
             estimate = cost(features, made, resident)

@@ -55,7 +55,7 @@ def emit_dot(module: Module, name: str, kernel: Microkernel) -> None:
         if whole > 1 or (whole and count > 12):
             with f.loop(0, whole * wide, wide, carry=tile) as loop:
                 here = [f.at(p, loop.index, t) for p, t in ((s, kernel.s_type), (v, kernel.v_type))]
-                loop.next(*part(*here, loop.carry, None))
+                loop.next(*part(here[0], here[1], loop.carry, None))
             tile = list(loop.results)
         elif whole:
             tile = part(s, v, tile, None)

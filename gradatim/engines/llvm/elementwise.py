@@ -22,6 +22,8 @@ from typing import Any
 from gradatim.engines.llvm import (
     floating_division,
     integer_division,
+    power,
+    special_functions,
     vector_math,
     vector_math64,
 )
@@ -41,22 +43,10 @@ class NotLowered(Exception):
 
 
 # Their results are values of the half types whenever their inputs are: no rounding.
-EXACT = frozenset(
-    [
-        "neg",
-        "abs",
-        "sign",
-        "floor",
-        "ceil",
-        "trunc",
-        "round",
-        "relu",
-        "maximum",
-        "minimum",
-        "copysign",
-        "fmod",
-    ]
-)
+EXACT = (
+    "neg", "abs", "sign", "floor", "ceil", "trunc", "round", "relu", "maximum", "minimum",
+    "copysign", "fmod", "select", "cast", "bitcast",
+)  # fmt: skip
 
 
 def lower(
@@ -86,7 +76,7 @@ def lower(
         result = lowering(f, in_dtype, out_dtype, list(values))
     except NotLowered:
         return None
-    if name in EXACT or not out_dtype.is_floating_point or name in ("cast", "bitcast", "select"):
+    if name in EXACT or not out_dtype.is_floating_point:
         return result
     return round_to(f, result, out_dtype)
 
@@ -109,12 +99,24 @@ def _math(name: str) -> Lowering:
     """A function of vector_math, which has one for each width of floats, or only for one."""
 
     def lowering(f: Function, dtype: DType, result: DType, values: list[Value]) -> Value:
-        table = vector_math64.FUNCTIONS if dtype is float64 else vector_math.FUNCTIONS
+        table = FLOAT64 if dtype is float64 else FLOAT32
         if not dtype.is_floating_point or name not in table:
             raise NotLowered
         return table[name](f, *values)
 
     return lowering
+
+
+FLOAT32: dict[str, Callable[..., Value]] = {
+    **vector_math.FUNCTIONS,
+    **special_functions.FLOAT32,
+    "pow": power.FLOAT32,
+}
+FLOAT64: dict[str, Callable[..., Value]] = {
+    **vector_math64.FUNCTIONS,
+    "digamma": special_functions.digamma,
+    "pow": power.FLOAT64,
+}
 
 
 def _by_kind(
@@ -169,22 +171,18 @@ def _relu(f: Function, x: Value) -> Value:
     return f.select(f.compare("gt", constant(0.0, x.type), x), constant(0.0, x.type), x)
 
 
-def _rsqrt(f: Function, x: Value) -> Value:
-    return f.div(1.0, f.unary("sqrt", x))
-
-
 # --- binary --------------------------------------------------------------------------------------
 
 
 def _maximum(f: Function, a: Value, b: Value) -> Value:
-    """NaN if either is; of equal ones (0 and -0) the first."""
-    larger = f.select(f.compare("gt", b, a), b, a)
-    return f.select(f.is_nan(b), b, larger)
+    """NaN if either is; of 0 and -0 the second, as vector instructions have it."""
+    larger = f.select(f.compare("gt", a, b), a, b)
+    return f.select(f.is_nan(a), a, larger)
 
 
 def _minimum(f: Function, a: Value, b: Value) -> Value:
-    smaller = f.select(f.compare("lt", b, a), b, a)
-    return f.select(f.is_nan(b), b, smaller)
+    smaller = f.select(f.compare("lt", a, b), a, b)
+    return f.select(f.is_nan(a), a, smaller)
 
 
 def _extreme(name: str) -> Callable[..., Value]:
@@ -223,13 +221,19 @@ def _integer_power(f: Function, base: Value, exponent: Value, signed: bool) -> V
         left = f.select(negative, f.sub(0, exponent), exponent)
     width = int(one.type.split("i")[-1].rstrip(">"))
     with f.loop(0, width, carry=[one, base, left]) as turn:
-        result, square, rest = turn.carry
+        power, square, rest = turn.carry
         odd = f.compare("ne", f.and_(rest, 1), 0)
-        turn.next(
-            f.select(odd, f.mul(result, square), result), f.mul(square, square), f.shr(rest, 1)
-        )
-    result = turn.results[0]
+        power = f.select(odd, f.mul(power, square), power)
+        turn.next(power, f.mul(square, square), f.shr(rest, 1))
+    result: Value = turn.results[0]
     return result
+
+
+def _power(f: Function, dtype: DType, result: DType, values: list[Value]) -> Value:
+    if dtype.is_integer:
+        base, exponent = values
+        return _integer_power(f, base, exponent, dtype.is_signed)
+    return _math("pow")(f, dtype, result, values)
 
 
 def _shift(name: str) -> Callable[..., Value]:
@@ -285,7 +289,6 @@ LOWERINGS: dict[str, Lowering] = {
     "trunc": _by_kind(truncate, _same, _same),
     "round": _by_kind(nearest, _same),
     "sqrt": _of_floats(lambda f, x: f.unary("sqrt", x)),
-    "rsqrt": _of_floats(_rsqrt),
     "relu": _by_kind(_relu, lambda f, x, signed: f.binary("smax", x, 0) if signed else x),
     "not": _by_kind(None, lambda f, x, signed: f.not_(x), Function.not_),
     "add": _arithmetic(Function.add, Function.or_),
@@ -295,7 +298,6 @@ LOWERINGS: dict[str, Lowering] = {
     "floor_divide": _by_kind(floating_division.floor_divide, integer_division.floor_divide),
     "remainder": _by_kind(floating_division.remainder, integer_division.remainder),
     "fmod": _by_kind(floating_division.fmod, integer_division.fmod),
-    "pow": _by_kind(None, _integer_power),
     "maximum": _by_kind(_maximum, _extreme("max"), Function.or_),
     "minimum": _by_kind(_minimum, _extreme("min"), Function.and_),
     "copysign": _of_floats(lambda f, a, b: f.binary("copysign", a, b)),
@@ -309,7 +311,8 @@ LOWERINGS: dict[str, Lowering] = {
     "select": lambda f, dtype, result, values: f.select(*values),
     "cast": lambda f, dtype, result, values: convert(f, values[0], dtype, result),
     "bitcast": lambda f, dtype, result, values: reinterpret(f, values[0], dtype, result),
-    **{name: _math(name) for name in {*vector_math.FUNCTIONS, *vector_math64.FUNCTIONS}},
+    **{name: _math(name) for name in FLOAT32},
+    "pow": _power,
 }
 
 # --- reductions ----------------------------------------------------------------------------------

@@ -8,11 +8,13 @@ where that is the rows, the buffer is transposed first, in registers.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gradatim.engines.llvm.emit import (
     SIZES,
+    Features,
     Function,
     Module,
     Type,
@@ -23,7 +25,9 @@ from gradatim.engines.llvm.emit import (
     vector,
     vector_constant,
 )
+from gradatim.engines.llvm.microkernel import Lanes
 from gradatim.engines.llvm.tiling import round_up
+from gradatim.engines.llvm.transpose import piece, transpose
 
 Epilogue = Callable[[Function, Value, list[Value]], list[Value]]
 
@@ -59,7 +63,8 @@ def emit_finish(
     outputs: Sequence[Access],
     epilogue: Epilogue,
 ) -> None:
-    """Write `void NAME(ptr tile, ptr scratch, ptr operand..., i64 rows from, to, columns from, to)`.
+    """Write `void NAME(ptr tile, ptr scratch, ptr operand ..., i64 r0, r1, c0, c1)`: finishes the
+    rows [r0, r1) and columns [c0, c1) of a tile.
 
     Args:
         shape: rows and columns of a tile.
@@ -122,6 +127,71 @@ def emit_finish(
                 with f.otherwise(full):
                     part(row, first, mask)
     f.ret()
+
+
+def instructions(module: Module, acc: Type, extras: Sequence[Access], epilogue: Epilogue) -> int:
+    """How long the code of an epilogue is for one vector."""
+    width = module.features.lanes(acc)
+    f = Function(Module(module.features), "probe", [], "void", False)
+    epilogue(
+        f, Value("%acc", vector(acc, width)), [Value("%x", vector(a.type, width)) for a in extras]
+    )
+    return len(f.lines)
+
+
+def can_finish_in_registers(
+    features: Features,
+    vectors: Sequence[Lanes],
+    extras: Sequence[Access],
+    outputs: Sequence[Access],
+) -> bool:
+    """Whether every vector of a tile meets neighbours in every output and extra operand."""
+    for lanes in vectors:
+        if lanes.used < lanes.width and not features.has_masks:
+            return False
+        for access in [*extras, *outputs]:
+            places = access.columns[lanes.first : lanes.first + lanes.used]
+            steps = {b - a for a, b in itertools.pairwise(places)}
+            if steps and steps != {1} and (steps != {0} or access in outputs):
+                return False
+    return True
+
+
+def finish_in_registers(
+    f: Function,
+    tile: Sequence[Value],
+    vectors: Sequence[Lanes],
+    operands: Sequence[Value],
+    extras: Sequence[Access],
+    outputs: Sequence[Access],
+    epilogue: Epilogue,
+) -> None:
+    """The epilogue of a whole tile whose sums are in registers, row by row."""
+    for k, value in enumerate(tile):
+        row, lanes = k // len(vectors), vectors[k % len(vectors)]
+        mask = None
+        if lanes.used < lanes.width:
+            mask = vector_constant([lane < lanes.used for lane in range(lanes.width)], "i1")
+        loaded = []
+        for access, operand in zip(extras, operands):
+            offset = access.rows[row] + access.columns[lanes.first]
+            address = f.at(operand, offset, access.type)
+            places = access.columns[lanes.first : lanes.first + lanes.used]
+            type = vector(access.type, lanes.width)
+            if lanes.used > 1 and places[1] == places[0]:
+                loaded.append(f.splat(f.load(access.type, address), lanes.width))
+            elif mask is None:
+                loaded.append(f.load(type, address))
+            else:
+                loaded.append(f.masked_load(type, address, mask, constant(0, type)))
+        results = epilogue(f, value, loaded)
+        for access, operand, result in zip(outputs, operands[len(extras) :], results):
+            offset = access.rows[row] + access.columns[lanes.first]
+            address = f.at(operand, offset, access.type)
+            if mask is None:
+                f.store(result, address)
+            else:
+                f.masked_store(result, address, mask)
 
 
 def _lanes_along_rows(outputs: Sequence[Access], shape: tuple[int, int]) -> bool:
@@ -197,35 +267,16 @@ def _store(
         f.do(f"call void @{name}({value!r}, {aligned}, {mask!r})")
 
 
-# --- transposing in registers --------------------------------------------------------------------
-
-
-def transpose(f: Function, vectors: Sequence[Value]) -> list[Value]:
-    """n vectors of n lanes, n a power of two, as the columns of what they were the rows of."""
-    count = len(vectors)
-    vectors = list(vectors)
-    distance = 1
-    while distance < count:
-        low = [k if k & distance == 0 else count + k - distance for k in range(count)]
-        high = [k + distance if k & distance == 0 else count + k for k in range(count)]
-        for i in range(count):
-            if i & distance == 0:
-                a, b = vectors[i], vectors[i + distance]
-                vectors[i] = f.shuffle(a, b, low)
-                vectors[i + distance] = f.shuffle(a, b, high)
-        distance *= 2
-    return vectors
-
-
 def emit_transposed(
     f: Function, buffer: Value, scratch: Value, acc: Type, shape: tuple[int, int], pitch: int
 ) -> tuple[Value, int]:
     """A tile's buffer copied column by column; the copy and its pitch."""
     rows, columns = shape
     width = f.module.features.lanes(acc)
+    few = piece(f.module.features, acc)
     new_pitch = round_up(rows, width)
-    zero = constant(0, vector(acc, width))
-    with f.loop(0, columns, width) as column:
+    zero = constant(0, vector(acc, few))
+    with f.loop(0, columns, few) as column:
         for first in range(0, rows, width):
             block = [
                 f.load(zero.type, f.at(buffer, f.add(column, r * pitch), acc)) if r < rows else zero

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.engines import Failure, reference
+from gradatim.engines import Bound, Failure, deferred_interrupts, rebinding, reference
 from gradatim.engines.facts import ProgramFacts
 from gradatim.engines.llvm import cache, native, threads
 from gradatim.engines.llvm.describe import describe
@@ -93,6 +93,8 @@ class LLVMExecutable:
             else made.launches[segment]
             for segment in plan["segments"]
         ]
+        # Most Programs are one native call.
+        self.single = self.steps[0] if len(self.steps) == 1 and names else None
         self.vector = ctypes.c_void_p * (len(program.inputs) + len(made.outputs))
         self.report = (ctypes.c_int64 * REPORT)()
 
@@ -104,21 +106,65 @@ class LLVMExecutable:
             for k, target in enumerate(into)
         ]
         arrays = [*inputs, *results]
+        if self.single is None:
+            with deferred_interrupts():  # between two segments, outputs may be half written
+                failure = self._run_segments(arrays, len(inputs))
+        else:
+            failure = self._run(self.vector(*map(id, arrays)))
+        return failure, results if failure is None else []
+
+    def _run(self, objects: Any) -> Failure | None:
+        """Run a Program that is one native call."""
+        arena = _take_arena(self.arena_bytes)
+        failed = self.single(objects, arena.address, threads.pool().address, self.report)
+        _arenas.append(arena)
+        return self._failure(failed - 1) if failed else None
+
+    def _run_segments(self, arrays: list[Array], inputs: int) -> Failure | None:
         arena = _take_arena(self.arena_bytes)
         objects = self.vector(*map(id, arrays))
         for step in self.steps:
+            failure: Failure | None = None
             if callable(step):
                 failed = step(objects, arena.address, threads.pool().address, self.report)
-                if failed:
-                    _arenas.append(arena)
-                    return self._failure(failed - 1), []
+                failure = self._failure(failed - 1) if failed else None
             else:
-                failure = self._host(step, arrays, len(inputs), arena)
-                if failure is not None:
-                    _arenas.append(arena)
-                    return failure, []
+                failure = self._host(step, arrays, inputs, arena)
+            if failure is not None:
+                break
         _arenas.append(arena)
-        return None, results
+        return failure
+
+    def bind(self, inputs: Sequence[Array | None], into: Sequence[Array | None]) -> Bound:
+        """A function for calls with these buffers; see `engines.Bindable`."""
+        if self.single is None:
+            return rebinding(self, inputs, into)
+        arrays = [*inputs, *into]
+        objects = self.vector(*(0 if array is None else id(array) for array in arrays))
+        varying = [k for k, array in enumerate(inputs) if array is None]
+        first = len(inputs)
+        new = [
+            (first + k, *self.outputs[k]) for k, target in enumerate(into) if target is None
+        ]
+        run, arena_bytes, report = self.single, self.arena_bytes, self.report
+        empty, pool = np.empty, threads.pool
+
+        def bound(
+            given: Sequence[Array], _held: Any = arrays
+        ) -> tuple[Failure | None, list[Array]]:
+            for k, array in zip(varying, given):
+                objects[k] = id(array)
+            made = []
+            for k, shape, dtype in new:
+                array = empty(shape, dtype)
+                objects[k] = id(array)
+                made.append(array)
+            arena = _take_arena(arena_bytes)
+            failed = run(objects, arena.address, pool().address, report)
+            _arenas.append(arena)
+            return (None, made) if not failed else (self._failure(failed - 1), [])
+
+        return bound
 
     def _host(self, launch: Any, arrays: list[Array], inputs: int, arena: Arena) -> Failure | None:
         """Run a Node on the reference engine."""

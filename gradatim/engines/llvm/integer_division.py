@@ -1,9 +1,9 @@
 """Integer division: quotients and remainders that never trap.
 
 Up to 32 bits the quotient is taken in floating point, where vectors divide, and is exact: a
-quotient that is no whole number is further from the next one than the rounding reaches. A divisor
-of 0, which the kernel reports elsewhere, and -1, whose quotient may overflow, are kept away from the
-instruction.
+quotient that is no whole number is further from the next one than the rounding reaches. Divisors
+of 0, which the kernel reports elsewhere, and of -1, whose quotient may overflow, are kept away from
+the instruction.
 """
 
 from __future__ import annotations

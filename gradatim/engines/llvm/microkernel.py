@@ -11,7 +11,7 @@ pointer and a displacement, and the inner loop is multiply-adds, loads and two a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gradatim.engines.llvm.emit import (
@@ -26,6 +26,8 @@ from gradatim.engines.llvm.emit import (
     vector_constant,
 )
 from gradatim.engines.llvm.tiling import Axis, flat_offsets, size
+
+Direct = Callable[[Function, list[Value], list[Value]], None]
 
 # A table of depth offsets longer than this would make the IR long; loops are used instead.
 _LONGEST_TABLE = 1024
@@ -108,11 +110,20 @@ class Microkernel:
     resume: bool = False
 
 
-def emit_microkernel(module: Module, name: str, kernel: Microkernel) -> None:
+def emit_microkernel(
+    module: Module, name: str, kernel: Microkernel, direct: Direct | None = None, operands: int = 0
+) -> None:
     """Write `void NAME(ptr s, ptr v, ptr soon, ptr result, i64 begin, i64 end)`: sums over the
-    places [begin, end) of the outermost depth axis, whose first lies at `s` and `v`."""
-    f = module.function(name, ["ptr", "ptr", "ptr", "ptr", "i64", "i64"], "void", internal=True)
-    s, v, soon, result, begin, end = f.params
+    places [begin, end) of the outermost depth axis, whose first lies at `s` and `v`.
+
+    With `direct` there are further parameters: an i1, and the addresses of some `operands`; where
+    the i1 holds, `direct(f, tile, operands)` is done with the sums instead of storing them.
+    """
+    types = ["ptr", "ptr", "ptr", "ptr", "i64", "i64"]
+    if direct:
+        types += ["i1"] + ["ptr"] * operands
+    f = module.function(name, types, "void", internal=True)
+    s, v, soon, result, begin, end = f.params[:6]
     acc = kernel.accumulate
     places = [
         (r * kernel.pitch + lanes.first, vector(acc, lanes.width))
@@ -169,6 +180,11 @@ def emit_microkernel(module: Module, name: str, kernel: Microkernel) -> None:
     tile = emit_depth(
         f, axes[::-1], (kernel.s_type, kernel.v_type, "i8"), (s, v, soon), (begin, end), tile, step
     )
+    if direct:
+        with f.if_(f.params[6]):
+            direct(f, tile, f.params[7:])
+            f.ret()
+            f.start(f.label("unreached"))
     for value, (place, _) in zip(tile, places):
         f.store(value, f.at(result, place, acc))
     f.ret()

@@ -6,6 +6,7 @@ and gives the addresses of its functions.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 from collections.abc import Iterable, Mapping
@@ -139,7 +140,9 @@ def _jit() -> Any:
     machine = llvm.Target.from_triple(triple).create_target_machine(
         cpu=cpu, features=text, opt=2, reloc="pic", codemodel="small", jit=True
     )
-    return llvm.create_lljit_compiler(machine, use_jit_link=False, suppress_errors=False)
+    jit = llvm.create_lljit_compiler(machine, use_jit_link=False, suppress_errors=False)
+    atexit.register(jit.detach)  # never taken apart: a worker may be in its code at the end
+    return jit
 
 
 _loaded = 0

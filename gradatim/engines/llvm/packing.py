@@ -18,13 +18,14 @@ from gradatim.engines.llvm.emit import (
     Type,
     Value,
     constant,
+    lanes,
     suffix,
     vector,
     vector_constant,
 )
-from gradatim.engines.llvm.epilogue import transpose
 from gradatim.engines.llvm.microkernel import Lanes, cover, emit_depth
 from gradatim.engines.llvm.tiling import Axis, collapse, flat_stride, locate, size
+from gradatim.engines.llvm.transpose import piece, transpose
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ def emit_panel(module: Module, name: str, panel: Panel) -> None:
     source, target, first = f.params
     step = flat_stride(panel.lanes, 0)
     depth = collapse(panel.depth, [0]) or (Axis(1, (0,)),)
-    wide = module.features.lanes(panel.target)
+    few = piece(module.features, panel.target)
     if step is None:
         _by_table(f, panel, source, target, first)
     else:
         start = f.at(source, f.mul(first, step), panel.source)
         if step == 1:
             _by_runs(f, panel, start, target)
-        elif depth[-1].strides[0] == 1 and depth[-1].extent >= wide > 1:
+        elif depth[-1].strides[0] == 1 and depth[-1].extent >= few > 1:
             _by_blocks(f, panel, start, target, step)
         else:
             _by_lanes(f, panel, start, target, [lane * step for lane in range(panel.used)])
@@ -103,17 +104,26 @@ def _by_runs(f: Function, panel: Panel, source: Value, target: Value) -> None:
         for part in parts:
             value = _load(f, panel.source, f.at(source, part.offset, panel.source), part)
             stop = part.first + part.width
-            if stop > panel.pitch:
-                value = _first(f, value, panel.pitch - part.first)
-            f.store(f.convert(value, panel.target), f.at(target, part.first, panel.target))
+            value = f.convert(value, panel.target)
+            place = f.at(target, part.first, panel.target)
+            _store(f, value, place, min(part.width, panel.pitch - part.first))
         _padding(f, panel, target, stop)
         return []
 
     _over_depth(f, panel, panel.depth, source, target, step)
 
 
-def _first(f: Function, value: Value, count: int) -> Value:
-    return f.extract(value, 0) if count == 1 else f.shuffle(value, None, range(count))
+def _store(f: Function, value: Value, address: Value, count: int) -> None:
+    """Store the first `count` lanes of a vector."""
+    width = lanes(value.type)
+    if count == width:
+        f.store(value, address)
+    elif count == 1:
+        f.store(f.extract(value, 0), address)
+    elif f.module.features.has_masks:
+        f.masked_store(value, address, vector_constant([k < count for k in range(width)], "i1"))
+    else:
+        f.store(f.shuffle(value, None, range(count)), address)
 
 
 def _load(f: Function, scalar: Type, address: Value, part: Lanes) -> Value:
@@ -140,52 +150,39 @@ def _by_lanes(
 
 
 def _by_blocks(f: Function, panel: Panel, source: Value, target: Value, stride: int) -> None:
-    """Squares of lanes by depth, transposed in registers; the last one of a line overlaps."""
+    """Blocks of lanes by depth, transposed in registers; the last one of a line overlaps."""
     wide = f.module.features.lanes(panel.target)
+    few = piece(f.module.features, panel.target)
     depth = collapse(panel.depth, [0])
     outer, inner = depth[:-1], depth[-1].extent
-    zero = constant(0, vector(panel.target, wide))
-    if panel.used < panel.pitch:
-        with f.loop(0, panel.elements, wide) as k:
-            _ = k
-            last = f.binary("smin", k, panel.elements - wide) if panel.elements >= wide else k
-            f.store(zero, f.at(target, last, panel.target))
+    zero = constant(0, vector(panel.target, few))
+
+    def blocks(origin: Value, goal: Value, count: int, width: int) -> None:
+        """`count` lanes for a whole line of the depth, stored as `width`."""
+        with f.loop(0, inner, few) as k:
+            start = f.binary("smin", k, inner - few) if inner % few else k
+            here = f.at(origin, start, panel.source)
+            rows = []
+            for lane in range(count):
+                row = f.load(vector(panel.source, few), f.at(here, lane * stride, panel.source))
+                rows.append(f.convert(row, panel.target))
+            there = f.at(goal, f.mul(start, panel.pitch), panel.target)
+            for r, column in enumerate(transpose(f, rows + [zero] * (wide - count))):
+                _store(f, column, f.at(there, r * panel.pitch, panel.target), width)
+
+    whole = panel.used // wide * wide
     with f.loop(0, size(outer)) as line:
         origin = f.at(source, locate(f, outer, line, 0), panel.source)
         goal = f.at(target, f.mul(line, inner * panel.pitch), panel.target)
-        with f.loop(0, inner, wide) as k:
-            start = f.binary("smin", k, inner - wide) if inner % wide else k
-            origin_k = f.at(origin, start, panel.source)
-            goal_k = f.at(goal, f.mul(start, panel.pitch), panel.target)
-
-            def square(origin: Value, goal: Value, count: int, pitch: int) -> None:
-                block = [
-                    f.convert(
-                        f.load(
-                            vector(panel.source, wide), f.at(origin, lane * stride, panel.source)
-                        ),
-                        panel.target,
-                    )
-                    for lane in range(count)
-                ] + [zero] * (wide - count)
-                for r, column in enumerate(transpose(f, block)):
-                    if pitch < wide:
-                        column = _first(f, column, pitch)
-                    f.store(column, f.at(goal, r * panel.pitch, panel.target))
-
-            whole = panel.used // wide * wide
-            if whole:
-                with f.loop(0, whole, wide) as lane:
-                    square(
-                        f.at(origin_k, f.mul(lane, stride), panel.source),
-                        f.at(goal_k, lane, panel.target), wide, wide,
-                    )  # fmt: skip
-            if whole < panel.used:
-                square(
-                    f.at(origin_k, whole * stride, panel.source),
-                    f.at(goal_k, whole, panel.target),
-                    panel.used - whole, min(wide, panel.pitch - whole),
-                )  # fmt: skip
+        if whole:
+            with f.loop(0, whole, wide) as lane:
+                first = f.at(origin, f.mul(lane, stride), panel.source)
+                blocks(first, f.at(goal, lane, panel.target), wide, wide)
+        if whole < panel.pitch:
+            blocks(
+                f.at(origin, whole * stride, panel.source), f.at(goal, whole, panel.target),
+                panel.used - whole, min(wide, panel.pitch - whole),
+            )  # fmt: skip
 
 
 def _by_table(f: Function, panel: Panel, source: Value, target: Value, first: Value) -> None:

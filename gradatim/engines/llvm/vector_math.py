@@ -24,6 +24,7 @@ from gradatim.engines.llvm.vector_tools import (
     at_most,
     bits,
     bits_of,
+    flip_sign,
     from_bits,
     in_registers,
     integer_type,
@@ -33,6 +34,7 @@ from gradatim.engines.llvm.vector_tools import (
     reduced,
     scale,
     sign_bit,
+    two_product,
     where_any,
     with_sign,
 )
@@ -135,13 +137,12 @@ def _split(f: Function, x: Value) -> tuple[Value, Value]:
     return m, f.sub(f.convert(k, "float"), f.select(small, constant(23.0, x.type), 0.0))
 
 
-def _finished(f: Function, x: Value, value: Value) -> Value:
-    """A logarithm with its ends; those come of themselves where `_split` gives k = -inf for 0."""
-    return value if f.module.features.has_masks else _ends(f, x, value)
-
-
-def _ends(f: Function, x: Value, value: Value, zero: float = 0.0) -> Value:
-    """-inf at `zero`, NaN below, inf at inf, NaN at NaN."""
+def _finished(f: Function, x: Value, value: Value, zero: float = 0.0) -> Value:
+    """A logarithm with its ends: -inf at `zero`, NaN below, inf at inf, NaN at NaN. They come of
+    themselves where `_split` gives k = -inf for 0.
+    """
+    if f.module.features.has_masks:
+        return value
     ordinary = f.and_(f.compare("gt", x, zero), f.compare("lt", x, INFINITY))
     edge = f.select(f.compare("eq", x, zero), constant(-INFINITY, x.type), x)
     edge = f.select(f.compare("lt", x, zero), constant(float("nan"), x.type), edge)
@@ -156,19 +157,24 @@ def log(f: Function, x: Value) -> Value:
     return _finished(f, x, _log_of(f, *_split(f, x)))
 
 
+def _log_in_base(f: Function, m: Value, base: tuple[float, ...]) -> tuple[Value, Value]:
+    """log(1 + m) times a constant of two parts, as a sum of a large and a small number."""
+    head, lost = two_product(f, m, constant(base[0], m.type))
+    tail = f.mul(f.mul(m, m), polynomial(f, m, c.LOG))
+    return head, f.fma(tail, base[0], f.fma(m, base[1], lost))
+
+
 def log2(f: Function, x: Value) -> Value:
     m, k = _split(f, x)
-    square = f.mul(m, m)
-    tail = f.fma(f.mul(square, polynomial(f, m, c.LOG)), c.LOG2_E[0], f.mul(m, c.LOG2_E[1]))
-    return _finished(f, x, f.add(k, f.fma(m, c.LOG2_E[0], tail)))
+    head, tail = _log_in_base(f, m, c.LOG2_E)
+    return _finished(f, x, f.add(k, f.add(head, tail)))
 
 
 def log10(f: Function, x: Value) -> Value:
     m, k = _split(f, x)
-    square = f.mul(m, m)
-    tail = f.fma(f.mul(square, polynomial(f, m, c.LOG)), c.LOG10_E[0], f.mul(m, c.LOG10_E[1]))
-    tail = f.fma(k, c.LOG10_2[1], tail)
-    return _finished(f, x, f.fma(k, c.LOG10_2[0], f.fma(m, c.LOG10_E[0], tail)))
+    head, tail = _log_in_base(f, m, c.LOG10_E)
+    tail = f.add(head, f.fma(k, c.LOG10_2[1], tail))
+    return _finished(f, x, f.fma(k, c.LOG10_2[0], tail))
 
 
 def log1p(f: Function, x: Value) -> Value:
@@ -178,14 +184,29 @@ def log1p(f: Function, x: Value) -> Value:
     lost = f.add(f.sub(1.0, f.sub(total, kept)), f.sub(x, kept))
     m, k = _split(f, total)
     if f.module.features.has_masks:
-        lost = avx512.scalef(f, lost, f.neg(k))
+        # Where 1 + x is infinite or 0 the scaled loss has to be a number: k gives the result.
+        lost = f.select(f.compare("lt", lost, 1.0), lost, 1.0)
+        lost = avx512.scalef(f, lost, f.neg(at_least(f, k, -30.0)))
     else:  # 2^-k, or 0 where it is no normal number (and nothing was lost)
         raw = bits(f, total)
         shifted = f.and_(f.sub(raw, bits_of(0.75, raw.type)), -(1 << 23))
         inverse = f.binary("smax", f.sub(bits_of(1.0, raw.type), shifted), 0)
         lost = f.mul(lost, from_bits(f, inverse))
-    value = _log_of(f, f.add(m, lost), k)
-    return _ends(f, x, with_sign(f, f.unary("fabs", value), sign_bit(f, x)), -1.0)
+    value = f.unary("fabs", _log_of(f, f.add(m, lost), k))
+    return _finished(f, x, with_sign(f, value, sign_bit(f, x)), -1.0)
+
+
+# --- reciprocal of the square root ---------------------------------------------------------------
+
+
+def rsqrt(f: Function, x: Value) -> Value:
+    """A guess to 14 bits where there is one, and a step of Newton's method."""
+    if not f.module.features.has_masks:
+        return f.div(1.0, f.unary("sqrt", x))
+    guess = avx512.rsqrt_guess(f, x)
+    error = f.fma(f.neg(f.mul(x, guess)), guess, constant(1.0, x.type))
+    better = f.fma(f.mul(guess, 0.5), error, guess)
+    return f.select(f.is_nan(better), guess, better)  # 0 and inf: the guess is exact
 
 
 # --- sine and cosine -----------------------------------------------------------------------------
@@ -262,5 +283,6 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "tanh": tanh,
     "sigmoid": sigmoid,
     "erf": erf,
+    "rsqrt": rsqrt,
     **{name: through_double(vector_math64.FUNCTIONS[name]) for name in THROUGH_DOUBLE},
 }

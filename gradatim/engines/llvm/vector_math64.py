@@ -123,7 +123,7 @@ def sigmoid(f: Function, x: Value) -> Value:
 # --- logarithms ----------------------------------------------------------------------------------
 
 
-def _split(f: Function, x: Value) -> tuple[Value, Value]:
+def split(f: Function, x: Value) -> tuple[Value, Value]:
     """x = (1 + m) · 2^k with 1 + m from 3/4 to 3/2: m, and k as a float."""
     if f.module.features.has_masks:
         mantissa = avx512.get_mantissa(f, x)
@@ -140,13 +140,12 @@ def _split(f: Function, x: Value) -> tuple[Value, Value]:
     return m, f.sub(k, f.select(small, constant(52.0, x.type), 0.0))
 
 
-def _finished(f: Function, x: Value, value: Value) -> Value:
-    """A logarithm with its ends; those come of themselves where `_split` gives k = -inf for 0."""
-    return value if f.module.features.has_masks else _ends(f, x, value)
-
-
-def _ends(f: Function, x: Value, value: Value, zero: float = 0.0) -> Value:
-    """-inf at `zero`, NaN below, inf at inf, NaN at NaN."""
+def _finished(f: Function, x: Value, value: Value, zero: float = 0.0) -> Value:
+    """A logarithm with its ends: -inf at `zero`, NaN below, inf at inf, NaN at NaN. They come of
+    themselves where `split` gives k = -inf for 0.
+    """
+    if f.module.features.has_masks:
+        return value
     ordinary = f.and_(f.compare("gt", x, zero), f.compare("lt", x, INFINITY))
     edge = f.select(f.compare("eq", x, zero), constant(-INFINITY, x.type), x)
     edge = f.select(f.compare("lt", x, zero), constant(NAN, x.type), edge)
@@ -159,7 +158,7 @@ def _log_of(f: Function, m: Value, k: Value) -> Value:
 
 
 def log(f: Function, x: Value) -> Value:
-    return _finished(f, x, _log_of(f, *_split(f, x)))
+    return _finished(f, x, _log_of(f, *split(f, x)))
 
 
 def _log_in_base(f: Function, m: Value, base: tuple[float, ...]) -> tuple[Value, Value]:
@@ -170,13 +169,13 @@ def _log_in_base(f: Function, m: Value, base: tuple[float, ...]) -> tuple[Value,
 
 
 def log2(f: Function, x: Value) -> Value:
-    m, k = _split(f, x)
+    m, k = split(f, x)
     head, tail = _log_in_base(f, m, c.LOG2_E_64)
     return _finished(f, x, f.add(k, f.add(head, tail)))
 
 
 def log10(f: Function, x: Value) -> Value:
-    m, k = _split(f, x)
+    m, k = split(f, x)
     head, tail = _log_in_base(f, m, c.LOG10_E_64)
     tail = f.add(head, f.fma(k, c.LOG10_2_64[1], tail))
     return _finished(f, x, f.fma(k, c.LOG10_2_64[0], tail))
@@ -185,17 +184,19 @@ def log10(f: Function, x: Value) -> Value:
 def log1p(f: Function, x: Value) -> Value:
     """The logarithm of 1 + x, with what the sum lost added to the mantissa."""
     total, lost = two_sum(f, _one(x), x)
-    m, k = _split(f, total)
+    m, k = split(f, total)
     if f.module.features.has_masks:
-        lost = avx512.scalef(f, lost, f.neg(k))
+        # Where 1 + x is infinite or 0 the scaled loss has to be a number: k gives the result.
+        lost = f.select(f.compare("lt", lost, 1.0), lost, 1.0)
+        lost = avx512.scalef(f, lost, f.neg(at_least(f, k, -60.0)))
     else:  # 2^-k, or 0 where it is no normal number (and nothing was lost)
         raw = bits(f, total)
         shifted = f.and_(f.sub(raw, bits_of(0.75, raw.type)), -(1 << 52))
         inverse = f.sub(bits_of(1.0, raw.type), shifted)
         inverse = f.select(f.compare("lt", inverse, 0), 0, inverse)
         lost = f.mul(lost, from_bits(f, inverse))
-    value = _log_of(f, f.add(m, lost), k)
-    return _ends(f, x, with_sign(f, f.unary("fabs", value), sign_bit(f, x)), -1.0)
+    value = f.unary("fabs", _log_of(f, f.add(m, lost), k))
+    return _finished(f, x, with_sign(f, value, sign_bit(f, x)), -1.0)
 
 
 def asinh(f: Function, x: Value) -> Value:
@@ -405,7 +406,12 @@ def erfc(f: Function, x: Value) -> Value:
     return f.select(f.compare("ge", size, 0.5), far, near)
 
 
+def rsqrt(f: Function, x: Value) -> Value:
+    return f.div(1.0, f.unary("sqrt", x))
+
+
 FUNCTIONS: dict[str, Callable[..., Value]] = {
+    "rsqrt": rsqrt,
     "exp": exp,
     "exp2": exp2,
     "expm1": expm1,

@@ -235,9 +235,7 @@ class Fusion:
         outputs = set(self.program.outputs)
         for carry in range(n_carries):
             before = [k for k in picks if k >= n_carries and body.outputs[k] is body.inputs[carry]]
-            after = [
-                k for k in picks if k >= n_carries and body.outputs[k] is body.outputs[carry]
-            ]
+            after = [k for k in picks if k >= n_carries and body.outputs[k] is body.outputs[carry]]
             if len(before) != 1 or body.outputs[carry] is body.inputs[carry]:
                 continue
             mine = [*picks[before[0]], *(node for k in after for node in picks[k])]

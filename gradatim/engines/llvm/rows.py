@@ -93,9 +93,7 @@ def _offsets(f: Function, k: Value, axes: Any) -> tuple[Value, Value]:
 def _row(f: Function, module: Module, code: Any, table: Value, other: Value) -> None:
     """Move or add one row; its last axis by vectors where both lie in a row."""
     axes = [axis for axis in code.row if axis[0] != 1]
-    while len(axes) > 1 and all(
-        axes[-2][s] == axes[-1][s] * axes[-1][0] for s in (1, 2)
-    ):
+    while len(axes) > 1 and all(axes[-2][s] == axes[-1][s] * axes[-1][0] for s in (1, 2)):
         n, _, _ = axes.pop(-2)
         axes[-1] = (axes[-1][0] * n, axes[-1][1], axes[-1][2])
     type, kept = MEMORY_TYPES[code.dtype], _table_dtype(code)

@@ -28,7 +28,7 @@ from gradatim.engines.llvm.emit import Function, Module, Value, constant
 from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Launch, LoopNest, View
 from gradatim.engines.llvm.loops import Pieces, emit_loop
 from gradatim.engines.llvm.recurrence import Recurrence, emit_scan
-from gradatim.engines.llvm.rows import emit_rows
+from gradatim.engines.llvm.rows import emit_rows, rows_pointers
 from gradatim.engines.llvm.rowwise import RowNest
 from gradatim.engines.llvm.rowwise_code import emit_rownest
 from gradatim.engines.llvm.schedule import Contraction, Host, Rows, Schedule
@@ -176,7 +176,7 @@ class _Writer:
             elif isinstance(code, Recurrence):
                 found = emit_scan(self.module, name, code)
             elif isinstance(code, Rows):
-                found = _plain(emit_rows(self.module, name, code), 3)
+                found = _plain(emit_rows(self.module, name, code), rows_pointers(code))
             else:
                 assert isinstance(code, Contraction)
                 found = _contraction(self.module, name, code)

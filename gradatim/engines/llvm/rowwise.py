@@ -18,7 +18,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradatim.engines.llvm.kernels import Access, Launch, View, contiguous
+from gradatim.engines.llvm.kernels import (
+    TEMPORARY,
+    Access,
+    Launch,
+    Storage,
+    View,
+    contiguous,
+)
 from gradatim.engines.llvm.loops import divides_integers
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
@@ -260,6 +267,7 @@ def schedule_rows(scheduler: Any, unit: Any) -> None:
     domain, cut = body.domain, body.cut
     length = math.prod(domain[cut:])
     operations, writes, targets = [], [], []
+    copies: list[tuple[View, View, Node]] = []
     for k, node in enumerate(unit.nodes):
         is_select = node.primitive.kind == "select"
         is_full = node.shape == domain
@@ -278,12 +286,19 @@ def schedule_rows(scheduler: Any, unit: Any) -> None:
             else:
                 strides = (*strides, 0)
             writes.append((Access(node.dtype, strides), ("op", k)))
-            targets.append(View(scheduler._storage_of(node), node.shape, contiguous(node.shape)))
+            place = scheduler.view(node)
+            if not place.is_contiguous or place.offset:  # a part of something larger
+                storage = Storage(TEMPORARY, node.dtype, node.size)
+                copies.append((View(storage, node.shape, contiguous(node.shape)), place, node))
+                place = copies[-1][0]
+            targets.append(place)
     code = _merged(
         RowNest(domain[:cut], length, tuple(body.accesses), tuple(operations), tuple(writes))
     )
     storages = [view.storage for view in targets]
     scheduler.launches.append(Launch(code, [*body.views, *targets], storages, list(unit.nodes)))
+    for source, place, node in copies:
+        scheduler._copy(source, place, node)
 
 
 def _merged(nest: RowNest) -> RowNest:

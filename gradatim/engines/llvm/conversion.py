@@ -13,7 +13,7 @@ library function otherwise.
 
 from __future__ import annotations
 
-from gradatim.engines.llvm.emit import Function, Type, Value, constant, element, like
+from gradatim.engines.llvm.emit import Function, Type, Value, constant, element, lanes, like
 from gradatim.engines.llvm.vector_tools import bits, from_bits, sign_bit, with_sign
 from gradatim.graph.dtypes import DType, bfloat16, bool_, float16, float64
 
@@ -84,6 +84,10 @@ def half_bits(f: Function, x: Value, dtype: DType) -> Value:
 def from_half_bits(f: Function, x: Value, dtype: DType) -> Value:
     """The `float` of a float16 or bfloat16 that was loaded as an `i16`."""
     if dtype is bfloat16:
+        if lanes(x.type) == 1:
+            # LLVM 22's code generator looks through the bits of a scalar that was loaded as a
+            # `bfloat`, and fails where its sign is copied; it cannot look through this.
+            x = _frozen(f, x)
         return from_bits(f, f.shl(f.convert(x, "i32", signed=False), 16))
     if f.module.features.has_fma:
         return f.convert(f.bitcast(x, like(x.type, "half")), "float")

@@ -32,6 +32,7 @@ from gradatim.engines.llvm.kernels import (
 )
 from gradatim.engines.llvm.loops import accumulator, divides_integers, split
 from gradatim.engines.llvm.one_hot import compared
+from gradatim.engines.llvm.padding import padding
 from gradatim.engines.llvm.recurrence import schedule_scan
 from gradatim.engines.llvm.rowwise import schedule_rows
 from gradatim.engines.llvm.windows import schedule_windows
@@ -341,6 +342,15 @@ class _Scheduler:
     def pad(self, source: View, whole: View, before: Shape, fill: Node | None, node: Node) -> None:
         """Write `source` into the larger `whole`, `before` elements from its start, and the 0-d
         `fill` (or zeros) around it."""
+        number: Any = 0
+        pointers = [source, whole]
+        if fill is not None:
+            number = self._inlined(fill, ())[1] if self.fusion.is_inlined(fill) else None
+            pointers += [self.view(fill)] if number is None else []
+        code = padding(source, whole, before, number)
+        if code is not None:
+            self.launches.append(Launch(code, pointers, [whole.storage], [node]))
+            return
         ends = tuple(a + n for a, n in zip(before, source.shape))
         if whole.shape != source.shape:
             self._fill(fill, whole, node)

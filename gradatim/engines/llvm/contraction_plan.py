@@ -380,7 +380,7 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
             if abs(p.depth[-1].strides[V]) * SIZES[p.types[V]] >= 1024 and depth > 64:
                 turn += 0.3 * vectors
         if not choice.pack_s and abs(p.depth[-1].strides[S]) * SIZES[p.types[S]] >= 64:
-            turn += 0.3
+            turn += 0.4 * (1 + rows * SIZES[p.types[S]] / 64)  # lines that are touched
         if any(v.used < v.width for v in plan.vectors):
             turn += 0.1 * vectors
     total = batch * tiles * (depth * turn + each * plan.parts.blocks)
@@ -398,12 +398,12 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
             far = distinct * depth * tiling.count * pitch * SIZES[p.types[side]] > 512 * 1024
             move = 1.2
             if step == 1:
-                move = 4.0 / min(pitch, lanes)
+                move = (6.0 if side == S else 4.0) / min(pitch, lanes)
             elif step is not None and deep and deep[-1].strides[side] == 1:
                 move = 0.4 if deep[-1].extent >= 4 else 1.0
             if far:
                 move = max(move, 1.0)
-            total += distinct * depth * tiling.count * pitch * move + 3000
+            total += distinct * depth * tiling.count * pitch * move + 10_000
     return total
 
 

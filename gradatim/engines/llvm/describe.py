@@ -97,7 +97,8 @@ def _walked(extents: Any, strides: Any) -> int:
 
 
 def _count_loop(code: LoopNest) -> Counts:
-    accesses = [*code.reads, *(access for access, _ in code.writes), *code.reductions]
+    accesses: list[Any] = [*code.reads, *(access for access, _ in code.writes)]
+    accesses += code.reductions
     moved = sum(_walked(code.extents, a.strides) * a.dtype.itemsize for a in accesses)
     return float(code.points * (len(code.operations) + len(code.reductions))), float(moved)
 

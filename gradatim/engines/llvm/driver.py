@@ -42,7 +42,7 @@ from gradatim.engines.llvm.window_code import (
 from gradatim.engines.llvm.windows import Places, Windows
 
 ALONE = 12_000.0  # nanoseconds of work that are not worth waking a thread for
-_ALONG = {Extreme: emit_extreme, Cumulative: emit_cumulative}
+_ALONG: dict[Any, Any] = {Extreme: emit_extreme, Cumulative: emit_cumulative}
 REPORT = 4  # int64 words that say what went wrong
 
 

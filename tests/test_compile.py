@@ -468,7 +468,7 @@ def descent(*shapes):
 
 
 def test_a_step_is_bound_after_its_first_run(counting):
-    (w, v), step = descent((2,), (3,))
+    (_, v), step = descent((2,), (3,))
     x = gd.ones(1).realize()
     assert [step(x).item() for _ in range(4)] == [2.0, 4.0, 6.0, 8.0]
     assert v.tolist() == [4.0] * 3

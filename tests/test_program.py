@@ -8,6 +8,7 @@ from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.program import close, trace
 from gradatim.graph.rewrite import simplify
+from gradatim.realize import compute
 
 
 def value(array):
@@ -39,6 +40,13 @@ def test_values_are_no_part_of_the_key():
     assert key_of(graph(floats(3), 0.1)) == key_of(graph(floats(3, seed=1), 0.3))
     assert key_of(graph(floats(3), 0.1)) != key_of(graph(floats(3), 2))  # worth specializing
     assert key_of(graph(floats(3), 0.1)) != key_of(graph(floats(4), 0.1))
+
+
+def test_a_special_number_that_was_computed_is_still_part_of_the_key():
+    """One Node stands for it everywhere: that somebody looked at it must not make it an input."""
+    before = key_of(p.mul(floats(3), p.constant(2, dtypes.float32)))
+    compute([p.constant(2, dtypes.float32)])
+    assert key_of(p.mul(floats(3), p.constant(2, dtypes.float32))) == before
 
 
 def test_strides_are_part_of_the_key_and_offsets_are_not():

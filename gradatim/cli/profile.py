@@ -20,7 +20,7 @@ def profile(
     threads: int = typer.Option(None, help="How many threads to use."),
     json: str = typer.Option(None, metavar="FILE", help="Write what was measured."),
 ) -> None:
-    """Show for each kernel of a training step its time, speed and fraction of the machine's peak."""
+    """Show each kernel of a training step: its time, speed, and fraction of the peak."""
     from gradatim.bench import sides, workloads
     from gradatim.bench.machine import prepare_threads
     from gradatim.cli.console import wide_console

@@ -11,7 +11,6 @@ from gradatim.data.dataset import (
     random_split,
 )
 from gradatim.data.digits import MNIST, MNISTArrays, export_mnist, mnist, to_tensor
-from gradatim.folders import cache_dir
 from gradatim.data.images import read_image
 from gradatim.data.loader import DataLoader
 from gradatim.data.preprocessing import TablePreprocessor
@@ -25,6 +24,7 @@ from gradatim.data.samplers import (
 )
 from gradatim.data.splitting import train_test_split
 from gradatim.data.tables import read_table
+from gradatim.folders import cache_dir
 
 __all__ = [
     "MNIST",

@@ -44,10 +44,11 @@ def erfinv(y: Any) -> Any:
     a = 0.147
     logarithm = np.log1p(-inside * inside)
     term = 2 / (np.pi * a) + logarithm / 2
-    x = np.sign(inside) * np.sqrt(np.sqrt(term * term - logarithm / a) - term)
+    x = np.sign(inside) * np.sqrt(np.maximum(np.sqrt(term * term - logarithm / a) - term, 0))
     for _ in range(3):
-        # Near 1 the difference of erfs loses its digits; that of the complements keeps them.
-        error = np.where(x >= 0, (1 - inside) - _erfc_wide(x), _erfc_wide(-x) - (1 + inside))
+        # Near 1 the difference of erfs loses its digits, and near 0 that of the complements.
+        far = np.where(x >= 0, (1 - inside) - _erfc_wide(x), _erfc_wide(-x) - (1 + inside))
+        error = np.where(np.abs(inside) < 0.5, erf(x) - inside, far)
         x = x - error * np.sqrt(np.pi) / 2 * np.exp(x * x)
     x = np.where(np.abs(wide) == 1, np.copysign(np.inf, wide), x)
     return np.where(np.abs(wide) > 1, np.nan, np.where(np.isnan(wide), np.nan, x)).astype(y.dtype)

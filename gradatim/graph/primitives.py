@@ -144,11 +144,9 @@ _SPECIAL = "special"
 def fixed(number: bool | int | float, dtype: DType, device: str = "cpu") -> Node:
     """A constant that follows from shapes: like the special ones, it is part of a Program's key,
     so that an engine can rely on it."""
-    key = (number, dtype, device)
-    found = _constants.get(key)
-    if found is None:
-        found = _constants[key] = Node(CONSTANT, (), (number,), (), dtype, device)
-    return found
+    node = Node(CONSTANT, (), (number,), (), dtype, device)
+    node.meta = _SPECIAL
+    return node
 
 
 def is_special(node: Node) -> bool:

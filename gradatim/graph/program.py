@@ -54,7 +54,7 @@ def trace(wanted: Sequence[Node]) -> Trace:
         number = numbers.get(value)
         if number is None:
             number = numbers[value] = len(entries)
-            if value.buffer is not None:
+            if value.buffer is not None and value.primitive is not p.CONSTANT:
                 entries.append((value.shape, value.dtype, value.buffer.strides))
                 leaves.append(value)
             elif value.primitive is p.CONSTANT and not p.is_special(value):

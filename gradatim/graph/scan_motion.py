@@ -106,6 +106,8 @@ class Loop:
             return kind != "movement" and not is_inline(node) and kind != "leaf"
         if self.level[node] != SEQUENCE:
             return False
+        if _is_widening(node):
+            return False
         if kind in COSTLY or node.primitive is p.PICK:
             return not isinstance(node.dtype, tuple)
         # What follows one (adding a bias) goes with it, as long as it is no larger.
@@ -284,6 +286,18 @@ class Loop:
 
     def _over_time(self, value: Node, is_batched: bool) -> Node:
         return p.sum_(spread(value, is_batched, self.length), (0,))
+
+
+def _is_widening(node: Node) -> bool:
+    """Whether a product turns a few numbers of a step into many: those would be written in front of
+    the loop and read in it again, which costs more than the product (measured: 9 features to 512
+    gates)."""
+    if node.primitive is not p.CONTRACT:
+        return False
+    depth = 1
+    for axis in node.params[0]:
+        depth *= node.inputs[0].shape[axis]
+    return depth <= 16 and node.size >= 4096 and node.size >= 8 * node.inputs[0].size
 
 
 def _rearranged(term: Node) -> tuple[Node, list[Node]]:

@@ -43,8 +43,7 @@ def program(outputs):
     """The Program of some Nodes, and the arrays of its inputs."""
     found = trace(outputs)
     arrays = [
-        np.array(n.params[0], n.dtype.numpy) if n.buffer is None else n.buffer
-        for n in found.leaves
+        np.array(n.params[0], n.dtype.numpy) if n.buffer is None else n.buffer for n in found.leaves
     ]
     return simplify(close(found)), arrays
 

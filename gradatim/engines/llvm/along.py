@@ -80,7 +80,7 @@ def _walk(scheduler: Any, node: Node) -> None:
     (axis,) = node.params
     target = View(scheduler._storage_of(node), node.shape, contiguous(node.shape))
     if node.primitive.kind == "argreduce":
-        strides = target.strides[:axis] + (0,) + target.strides[axis:]
+        strides = (*target.strides[:axis], 0, *target.strides[axis:])
         kind: Any = Extreme
     else:
         strides = target.strides
@@ -126,9 +126,7 @@ def _sort(scheduler: Any, node: Node) -> None:
     for k, dtype in enumerate((source.dtype, dtypes.int64)):
         straight = k in picks and is_last
         storage = (
-            scheduler._storage_of(picks[k])
-            if straight
-            else Storage(TEMPORARY, dtype, source.size)
+            scheduler._storage_of(picks[k]) if straight else Storage(TEMPORARY, dtype, source.size)
         )
         results.append(View(storage, shape, contiguous(shape)))
     length = shape[-1] if rank else 1

@@ -7,6 +7,7 @@ from typing import Any
 
 from gradatim.engines.llvm import elementwise
 from gradatim.engines.llvm.along import Axis, Cumulative, Extreme, Sort
+from gradatim.engines.llvm.conversion import round_to
 from gradatim.engines.llvm.emit import (
     Function,
     Module,
@@ -262,7 +263,7 @@ def emit_cumulative(module: Module, name: str, code: Cumulative) -> list[Pieces]
             value = load(f.at(address, f.mul(loop.index, s), load.type), count, mask)
             total = elementwise.combine(how)(f, code.dtype, loop.carry[0], value)
             loop.next(total)
-            rounded = elementwise.round_to(f, total, code.dtype)
+            rounded = round_to(f, total, code.dtype)
             place = f.at(target, f.mul(loop.index, t), load.type)
             _store(f, to_memory(f, rounded, code.dtype), place, mask)
 
@@ -328,9 +329,7 @@ def _merge(
         left = f.load(type, f.at(source[0], f.binary("smin", i, f.sub(middle, 1)), type))
         right = f.load(type, f.at(source[0], f.binary("smin", j, last), type))
         before = _comes_before(f, code, right, left)
-        takes = f.and_(
-            f.compare("lt", j, high), f.or_(f.compare("ge", i, middle), before)
-        )
+        takes = f.and_(f.compare("lt", j, high), f.or_(f.compare("ge", i, middle), before))
         taken = f.select(takes, j, i)
         f.store(f.select(takes, right, left), f.at(target[0], loop.index, type))
         f.store(f.load("i64", f.at(source[1], taken, "i64")), f.at(target[1], loop.index, "i64"))

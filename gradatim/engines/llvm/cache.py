@@ -30,7 +30,7 @@ _MAGIC = b"gradatim object 1\n"
 @functools.cache
 def compiler_digest() -> str:
     """A short name of all that decides which code a Program becomes, the Program aside."""
-    import llvmlite
+    import llvmlite  # type: ignore[import-untyped]
     import numpy as np
 
     from gradatim.engines.llvm import native

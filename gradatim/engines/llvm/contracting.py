@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradatim.engines.llvm import elementwise
 from gradatim.engines.llvm.contraction import Nest, Side
-from gradatim.engines.llvm.conversion import HALF_TYPES
+from gradatim.engines.llvm.conversion import HALF_TYPES, round_to
 from gradatim.engines.llvm.emit import Function, Value, constant, lanes, vector
 from gradatim.engines.llvm.loops import (
     MEMORY_TYPES,
@@ -35,7 +34,7 @@ def contraction_parts(code: Any) -> tuple[Nest, list[Side], list[Side], Epilogue
 
     def epilogue(f: Function, acc: Value, extras: Sequence[Value]) -> list[Value]:
         count = lanes(acc.type)
-        result = elementwise.round_to(f, acc, code.dtype) if half else acc
+        result = round_to(f, acc, code.dtype) if half else acc
         if code.dtype is dtypes.bool_:
             result = f.compare("ne", acc, 0)
 
@@ -43,7 +42,7 @@ def contraction_parts(code: Any) -> tuple[Nest, list[Side], list[Side], Epilogue
             if reference[0] == "acc":
                 return result
             if reference[0] == "op":
-                return results[reference[1]]
+                return results[int(reference[1])]
             if reference[0] == "constant":
                 return constant(reference[1], vector(REGISTER_TYPES[reference[2]], count))
             access = code.reads[reference[1]]

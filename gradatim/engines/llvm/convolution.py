@@ -34,9 +34,7 @@ def schedule_convolution(scheduler: Any, unit: Any, body: Any, writes: Any, writ
     first, second = (scheduler.view(node) for node in head.inputs)
     build = {"convolve": _forward, "convolve_input": _input, "convolve_kernel": _kernel}
     nests = build[head.primitive.name](scheduler, head, first, second)
-    targets = [
-        View(scheduler._storage_of(n), n.shape, contiguous(n.shape)) for n in written
-    ]
+    targets = [View(scheduler._storage_of(n), n.shape, contiguous(n.shape)) for n in written]
     for nest in nests:
         scheduler.launches.append(_launch(scheduler, unit, body, writes, targets, nest))
 
@@ -112,9 +110,7 @@ def _forward(scheduler: Any, node: Any, x: View, w: View) -> list[_Nest]:
     if groups > 1:
         batch += ((groups, outside * w.strides[0], inside * x.strides[1]),)
     taps = _taps(w.shape[2:], w.strides[2:], x.strides[2:], dilation)
-    columns = tuple(
-        (n, t * s) for n, t, s in zip(node.shape[2:], x.strides[2:], stride)
-    )
+    columns = tuple((n, t * s) for n, t, s in zip(node.shape[2:], x.strides[2:], stride))
     depth = ((inside, w.strides[1], x.strides[1]), *taps)
     cut = (1, outside) if groups > 1 else None
     return [_Nest(w, x, batch, ((outside, w.strides[0]),), columns, depth, cut)]
@@ -137,10 +133,7 @@ def _kernel(scheduler: Any, node: Any, x: View, g: View) -> list[_Nest]:
     )
     depth = (
         (g.shape[0], g.strides[0], x.strides[0]),
-        *(
-            (n, a, b * s)
-            for n, a, b, s in zip(g.shape[2:], g.strides[2:], x.strides[2:], stride)
-        ),
+        *((n, a, b * s) for n, a, b, s in zip(g.shape[2:], g.strides[2:], x.strides[2:], stride)),
     )
     cut = (0, outside) if groups > 1 else None
     return [_Nest(g, x, batch, ((outside, g.strides[1]),), columns, depth, cut)]
@@ -204,16 +197,18 @@ class _Phase:
     u < taps and j < count. Those lie between `first` and `last`.
     """
 
-    def __init__(
-        self, start: int, stride: int, low: int, dilation: int, kernel: int, spatial: int
-    ):
+    def __init__(self, start: int, stride: int, low: int, dilation: int, kernel: int, spatial: int):
         self.start = start
         self.count = max(0, -(-(spatial - start) // stride))
         divisor = math.gcd(stride, dilation)
         self.tap_step = stride // divisor
         self.step = dilation // divisor
         self.tap = next(
-            (t for t in range(min(kernel, self.tap_step)) if (start + low - t * dilation) % stride == 0),
+            (
+                t
+                for t in range(min(kernel, self.tap_step))
+                if (start + low - t * dilation) % stride == 0
+            ),
             kernel,
         )
         self.taps = max(0, -(-(kernel - self.tap) // self.tap_step))
@@ -222,9 +217,7 @@ class _Phase:
         self.last = self.base + self.count - 1
 
 
-def padded(
-    scheduler: Any, x: View, low: Sequence[int], high: Sequence[int], node: Any
-) -> View:
+def padded(scheduler: Any, x: View, low: Sequence[int], high: Sequence[int], node: Any) -> View:
     """A view of `x` with zeros around its spatial axes; a copy only where there is padding."""
     lead = len(x.shape) - len(low)
     starts = (*[0] * lead, *(max(0, -a) for a in low))

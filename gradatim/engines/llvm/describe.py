@@ -11,7 +11,7 @@ from gradatim.engines.llvm.driver import Plan, is_shared
 from gradatim.engines.llvm.kernels import Launch, LoopNest
 from gradatim.engines.llvm.recurrence import Recurrence, batch_blocks
 from gradatim.engines.llvm.rowwise import RowNest
-from gradatim.engines.llvm.schedule import Contraction, Host, Schedule
+from gradatim.engines.llvm.schedule import Contraction, Host, Rows, Schedule
 
 Counts = tuple[float, float]  # floating-point operations, bytes
 
@@ -58,11 +58,19 @@ def _host(code: Host) -> str:
     return f"reference {code.node.primitive.name} {code.node.type}"
 
 
+def _indexed(code: Rows) -> str:
+    count = math.prod(axis[0] for axis in code.index)
+    width = math.prod(axis[0] for axis in code.row)
+    each = f" of {width}" if width != 1 else ""
+    return f"{code.how.replace('_', ' ')} {count} rows{each} among {code.axis[0]}"
+
+
 TITLES: dict[type, Callable[[Any], str]] = {
     Contraction: _contraction,
     LoopNest: _loop,
     RowNest: _rows,
     Recurrence: _scan,
+    Rows: _indexed,
     Host: _host,
 }
 
@@ -89,7 +97,8 @@ def _walked(extents: Any, strides: Any) -> int:
 
 
 def _count_loop(code: LoopNest) -> Counts:
-    accesses = [*code.reads, *(access for access, _ in code.writes), *code.reductions]
+    accesses: list[Any] = [*code.reads, *(access for access, _ in code.writes)]
+    accesses += code.reductions
     moved = sum(_walked(code.extents, a.strides) * a.dtype.itemsize for a in accesses)
     return float(code.points * (len(code.operations) + len(code.reductions))), float(moved)
 
@@ -144,7 +153,7 @@ def describe(schedule: Schedule, plan: Plan) -> ProgramFacts:
             body = tuple(_line(inner) for inner in launch.code.body.launches)
         words = title(launch.code)
         if planned.is_packing:
-            words = f"pack for {words}"
+            words = f"prepare {words}"
         kernels.append(
             KernelFacts(
                 launches[id(launch)], words, () if planned.is_packing else fused(launch.code),

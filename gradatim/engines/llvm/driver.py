@@ -42,7 +42,7 @@ from gradatim.engines.llvm.window_code import (
 from gradatim.engines.llvm.windows import Places, Windows
 
 ALONE = 12_000.0  # nanoseconds of work that are not worth waking a thread for
-_ALONG = {Extreme: emit_extreme, Cumulative: emit_cumulative}
+_ALONG: dict[Any, Any] = {Extreme: emit_extreme, Cumulative: emit_cumulative}
 REPORT = 4  # int64 words that say what went wrong
 
 
@@ -92,7 +92,7 @@ class Planned:
     Attributes:
         function: its name; "" for a Node of the reference engine.
         counted: whether `operations` and `bytes` are known here.
-        is_packing: whether it only makes ready what the next one reads.
+        is_packing: whether it only makes ready what another kernel of the launch reads.
     """
 
     launch: Launch
@@ -235,7 +235,11 @@ class _Writer:
     ) -> None:
         own = kernel.reports.get(function)
         if own is None:
-            planned = Planned(launch, function, pieces, cost)
+            main = max(kernel.parts, key=lambda part: part[3])[0]
+            planned = Planned(
+                launch, function, pieces, cost, counted=function != main,
+                is_packing=function != main,
+            )  # fmt: skip
         else:
             planned = Planned(
                 launch, function, pieces, cost, True, own.flops, own.bytes, own.note,

@@ -94,7 +94,7 @@ class LLVMExecutable:
             for segment in plan["segments"]
         ]
         # Most Programs are one native call.
-        self.single = self.steps[0] if len(self.steps) == 1 and names else None
+        self.single: Any = self.steps[0] if len(self.steps) == 1 and names else None
         self.vector = ctypes.c_void_p * (len(program.inputs) + len(made.outputs))
         self.report = (ctypes.c_int64 * REPORT)()
 
@@ -143,9 +143,7 @@ class LLVMExecutable:
         objects = self.vector(*(0 if array is None else id(array) for array in arrays))
         varying = [k for k, array in enumerate(inputs) if array is None]
         first = len(inputs)
-        new = [
-            (first + k, *self.outputs[k]) for k, target in enumerate(into) if target is None
-        ]
+        new = [(first + k, *self.outputs[k]) for k, target in enumerate(into) if target is None]
         run, arena_bytes, report = self.single, self.arena_bytes, self.report
         empty, pool = np.empty, threads.pool
 

@@ -27,15 +27,18 @@ VIEWS = ("reshape", "permute", "expand", "slice", "flip")
 _MOVES = ("pad", "concatenate", "dynamic_slice", "update_slice")
 _INDEXED = ("gather", "scatter_add", "scatter_set")
 _ELEMENTWISE = ("unary", "binary", "select", "cast")
+_WRITTEN_DOWN = (p.CONSTANT, p.IOTA)
+_POINTWISE = (*_ELEMENTWISE, "reduce")  # what they read, they read where they stand
 
 
 MAX_NODES = 120  # of one kernel: more would only spill registers
 
 
-def _is_iota(node: Node) -> bool:
+def _base(node: Node) -> Node:
+    """What is broadcast."""
     while node.primitive is p.EXPAND:
         node = node.inputs[0]
-    return node.primitive is p.IOTA
+    return node
 
 
 class Unit:
@@ -71,7 +74,7 @@ class Fusion:
         units: in the order of their first Nodes.
         unit_of: the unit that computes a Node.
         views: for Nodes that are only another look at one that is in memory.
-        inlined: constants and iotas.
+        turned: constants and iotas that are read in another order, from memory.
     """
 
     def __init__(self, program: Program, rowwise: bool = True):
@@ -88,6 +91,11 @@ class Fusion:
             self.views[node] = View(node, node.shape, strides)
         self.sizes: dict[Node, int] = {}  # of memory that is larger than its Node
         nodes = program.nodes[len(program.inputs) :]
+        self.turned = {
+            _base(node.inputs[0])
+            for node in nodes
+            if node.primitive.name in VIEWS and node.primitive is not p.EXPAND
+        }
         self._alias_parts(nodes)
         for place, node in enumerate(nodes):
             self._add(node, place)
@@ -100,9 +108,8 @@ class Fusion:
 
     def is_inlined(self, node: Node) -> bool:
         """Whether a reader writes the value down itself: it needs no memory."""
-        while node.primitive is p.EXPAND:
-            node = node.inputs[0]
-        return node.primitive is p.CONSTANT or (node.primitive is p.IOTA)
+        base = _base(node)
+        return base.primitive in _WRITTEN_DOWN and base not in self.turned
 
     def view(self, node: Node) -> View:
         """How the value of a Node lies in memory."""
@@ -114,10 +121,9 @@ class Fusion:
     def _add(self, node: Node, place: int) -> None:
         primitive = node.primitive
         if self.is_inlined(node):
-            if node in self.stored or primitive is p.CONSTANT:
-                self.stored.discard(node)
+            self.stored.discard(node)
             return
-        if primitive.name in VIEWS and not self.is_inlined(node.inputs[0]):
+        if primitive.name in VIEWS:
             view = self._as_view(node)
             if view is not None:
                 self.views[node] = view
@@ -149,7 +155,7 @@ class Fusion:
         name, kind = node.primitive.name, node.primitive.kind
         if kind in _ELEMENTWISE:
             return LOOP if can_lower(node) else HOST
-        if name in VIEWS or kind == "reduce":
+        if name in VIEWS or kind == "reduce" or node.primitive in _WRITTEN_DOWN:
             return LOOP
         if kind in ("contract", "convolve"):
             return CONTRACTION
@@ -229,9 +235,7 @@ class Fusion:
         outputs = set(self.program.outputs)
         for carry in range(n_carries):
             before = [k for k in picks if k >= n_carries and body.outputs[k] is body.inputs[carry]]
-            after = [
-                k for k in picks if k >= n_carries and body.outputs[k] is body.outputs[carry]
-            ]
+            after = [k for k in picks if k >= n_carries and body.outputs[k] is body.outputs[carry]]
             if len(before) != 1 or body.outputs[carry] is body.inputs[carry]:
                 continue
             mine = [*picks[before[0]], *(node for k in after for node in picks[k])]
@@ -293,7 +297,8 @@ class Fusion:
     def _reads_points(self, reader: Unit, unit: Unit) -> bool:
         """Whether all that one unit reads of another is at hand point for point."""
         return unit not in reader.before or all(
-            self._producer(source) is not unit or self._in_register(source, unit)
+            self._producer(source) is not unit
+            or (node.primitive.kind in _POINTWISE and self._in_register(source, unit))
             for node in reader.nodes
             for source in node.inputs
         )
@@ -305,7 +310,7 @@ class Fusion:
             or (
                 node.primitive.kind in _ELEMENTWISE
                 and not divides_integers(node.primitive.name, node.dtype)
-                and not any(_is_iota(source) for source in node.inputs)
+                and not any(_base(source).primitive is p.IOTA for source in node.inputs)
             )
             for node in unit.nodes
         )

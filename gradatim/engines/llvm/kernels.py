@@ -35,7 +35,8 @@ class Storage:
 
     @property
     def nbytes(self) -> int:
-        return self.size * self.dtype.itemsize
+        size: int = self.size * self.dtype.itemsize
+        return size
 
     def __repr__(self) -> str:
         place = self.position if self.kind != TEMPORARY else self.offset

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gradatim.engines.llvm import conversion, elementwise, native
+from gradatim.engines.llvm.conversion import round_to
 from gradatim.engines.llvm.emit import (
     Function,
     Module,
@@ -122,7 +123,7 @@ def emit_operations(
 
     def value(reference: Any) -> Value:
         if reference[0] == "op":
-            return results[reference[1]]
+            return results[int(reference[1])]
         if reference[0] == "constant":
             return constant(reference[1], vector(REGISTER_TYPES[reference[2]], count))
         return find(reference, results)
@@ -195,7 +196,8 @@ def merged(nest: LoopNest) -> LoopNest:
         else:
             k += 1
             continue
-        for line in (extents, reduced, names, *walks):
+        lines: list[list[Any]] = [extents, reduced, names, *walks]
+        for line in lines:
             del line[drop]
         k = max(0, drop - 1)
     place = {name: k for k, name in enumerate(names)}
@@ -212,9 +214,7 @@ def merged(nest: LoopNest) -> LoopNest:
         tuple(extents),
         tuple(k for k, r in enumerate(reduced) if r),
         tuple(replace(a, strides=tuple(w)) for a, w in zip(nest.reads, walks)),
-        tuple(
-            replace(op, operands=tuple(map(moved, op.operands))) for op in nest.operations
-        ),
+        tuple(replace(op, operands=tuple(map(moved, op.operands))) for op in nest.operations),
         tuple(
             (replace(a, strides=tuple(w)), moved(r))
             for (a, r), w in zip(nest.writes, walks[reads:])
@@ -256,7 +256,7 @@ def split(nest: LoopNest) -> tuple[LoopNest, LoopNest, list[tuple[DType, int]]] 
     for k in reversed(kept):
         partial[k + 1] = stride
         stride *= nest.extents[k]
-    dtypes_ = [_partial_dtype(r.dtype) for r in nest.reductions]
+    dtypes_ = [accumulator(r.dtype) for r in nest.reductions]
 
     first = LoopNest(
         (chunks, *(size if k == longest else n for k, n in enumerate(nest.extents))),
@@ -311,7 +311,12 @@ def _vector_axis(nest: LoopNest) -> int | None:
 
 def emit_loop(module: Module, name: str, nest: LoopNest) -> list[Pieces]:
     """Write the kernel of a nest (and, for a cut reduction, the one that combines)."""
-    return _Emitter(module, name, merged(nest)).run()
+    from gradatim.engines.llvm.tiles import TiledEmitter, crossing
+
+    made = merged(nest)
+    if crossing(module, made) is not None:
+        return TiledEmitter(module, name, made).run()
+    return _Emitter(module, name, made).run()
 
 
 def _element_lanes(module: Module, nest: LoopNest) -> int:
@@ -377,7 +382,7 @@ class _Emitter:
 
     def _pieces(self, name: str, partial: int = 0) -> Pieces:
         pieces = -(-self.units // self.per_piece)
-        return Pieces(name, pieces, 1 if pieces > 1 else 1, self.work / 16, partial)
+        return Pieces(name, pieces, 1, self.work / 16, partial)
 
     # --- functions -------------------------------------------------------------------------------
 
@@ -410,7 +415,9 @@ class _Emitter:
             for r in nest.reductions
         )
         blank = LoopNest(tuple(nest.extents[k] for k in kept), (), (), (), writes, ())
-        return _Shifted(self.module, self.name, merged(blank), len(nest.reads) + len(nest.writes)).run()
+        return _Shifted(
+            self.module, self.name, merged(blank), len(nest.reads) + len(nest.writes)
+        ).run()
 
     # --- one unit --------------------------------------------------------------------------------
 
@@ -482,8 +489,10 @@ class _Emitter:
         rest = self.length % self.lanes
         whole = self.length - rest
         if whole:
-            full = f.binary("smin", stop, whole) if rest and self.blocks > 1 else (
-                constant(whole, "i64") if self.blocks == 1 else stop
+            full = (
+                f.binary("smin", stop, whole)
+                if rest and self.blocks > 1
+                else (constant(whole, "i64") if self.blocks == 1 else stop)
             )
             with f.loop(start, full, self.lanes) as i:
                 self._point(f, pointers, index, i, self.lanes, None, fixed)
@@ -524,11 +533,12 @@ class _Emitter:
         count: int,
         mask: Value | None,
         fixed: dict[int, Value] | None = None,
+        ready: dict[int, Value] | None = None,
     ) -> dict[Any, Value]:
-        """Load, compute and store at `count` points from `i` on along the vector axis. Gives the
-        values of the reductions' operands."""
+        """Load (but what is `ready`), compute and store at `count` points from `i` on along the
+        vector axis. Gives the values of the reductions' operands."""
         nest = self.nest
-        loaded: dict[int, Value] = {}
+        loaded: dict[int, Value] = dict(ready or {})
 
         def find(reference: Any, results: list[Value]) -> Value:
             kind, k = reference[0], reference[1]
@@ -540,7 +550,7 @@ class _Emitter:
                         loaded[k] = self._load(f, nest.reads[k], pointers[k], i, count, mask)
                 return loaded[k]
             if kind == "op":
-                return results[k]
+                return results[int(k)]
             if kind == "constant":
                 return constant(reference[1], vector(REGISTER_TYPES[reference[2]], count))
             assert kind == "iota"
@@ -565,7 +575,7 @@ class _Emitter:
         if type == "i1":
             return f.compare("ne", number, 0)
         made = f.convert(number, type)
-        return elementwise.round_to(f, made, dtype) if dtype.itemsize == 2 else made
+        return round_to(f, made, dtype) if dtype.itemsize == 2 else made
 
     def _load(
         self, f: Function, access: Access, pointer: Value, i: Value, count: int, mask: Value | None
@@ -573,8 +583,8 @@ class _Emitter:
         stride = access.strides[self.axis] if self.axis is not None else 0
         type = MEMORY_TYPES[access.dtype]
         wide = vector(type, count)
-        address = pointer if stride == 0 else f.at(
-            pointer, i if stride == 1 else f.mul(i, stride), type
+        address = (
+            pointer if stride == 0 else f.at(pointer, i if stride == 1 else f.mul(i, stride), type)
         )
         if stride == 0:
             return f.splat(to_register(f, f.load(type, pointer), access.dtype), count)
@@ -606,8 +616,8 @@ class _Emitter:
     ) -> None:  # fmt: skip
         stride = access.strides[self.axis] if self.axis is not None else 0
         type = MEMORY_TYPES[access.dtype]
-        address = pointer if stride == 0 else f.at(
-            pointer, i if stride == 1 else f.mul(i, stride), type
+        address = (
+            pointer if stride == 0 else f.at(pointer, i if stride == 1 else f.mul(i, stride), type)
         )
         count = lanes(value.type)
         if count == 1:
@@ -623,9 +633,7 @@ class _Emitter:
 
     # --- reductions ------------------------------------------------------------------------------
 
-    def _reduce_along(
-        self, f: Function, pointers: list[Value], index: dict[int, Value]
-    ) -> None:
+    def _reduce_along(self, f: Function, pointers: list[Value], index: dict[int, Value]) -> None:
         """Reduce the vector axis and the inner ones: several vectors of partial results, combined
         by a tree at the end."""
         nest = self.nest
@@ -657,7 +665,9 @@ class _Emitter:
             done = whole
             news = list(accumulated)
             while done + count <= self.length:
-                values = self._point(f, places, whole_index, constant(done, "i64"), count, None, fixed)
+                values = self._point(
+                    f, places, whole_index, constant(done, "i64"), count, None, fixed
+                )
                 line = (done - whole) // count % lines
                 for k, r in enumerate(nest.reductions):
                     at = k * lines + line
@@ -666,7 +676,9 @@ class _Emitter:
             rest = self.length - done
             if rest and self.masks:
                 mask = _mask(rest, count)
-                values = self._point(f, places, whole_index, constant(done, "i64"), count, mask, fixed)
+                values = self._point(
+                    f, places, whole_index, constant(done, "i64"), count, mask, fixed
+                )
                 for k, r in enumerate(nest.reductions):
                     value = _as_accumulator(f, values[r.operand], r.dtype)
                     blank = constant(_identity(r.how, r.dtype), value.type)
@@ -794,7 +806,7 @@ class _Emitter:
         nest = self.nest
         pointer = pointers[len(nest.reads) + len(nest.writes) + k]
         if r.dtype.itemsize == 2 and r.dtype.is_floating_point:
-            total = elementwise.round_to(f, total, r.dtype)
+            total = round_to(f, total, r.dtype)
         value = to_memory(f, total, r.dtype)
         if i is None:
             f.store(value, pointer)
@@ -812,9 +824,7 @@ class _Shifted(_Emitter):
     def _begin(self, name: str) -> tuple[Function, list[Value]]:
         f = self.module.function(name, ["ptr", "i64", "i64", "ptr"], "i32")
         count = len(self.nest.writes)
-        return f, [
-            f.load("ptr", f.at(f.params[0], self.skipped + k, "ptr")) for k in range(count)
-        ]
+        return f, [f.load("ptr", f.at(f.params[0], self.skipped + k, "ptr")) for k in range(count)]
 
 
 # --- small things --------------------------------------------------------------------------------
@@ -842,7 +852,8 @@ def _as_accumulator(f: Function, value: Value, dtype: DType) -> Value:
     return value
 
 
-def _partial_dtype(dtype: DType) -> DType:
+def accumulator(dtype: DType) -> DType:
+    """The dtype in which sums are made: float32 for the half types."""
     return dtypes.float32 if dtype.itemsize == 2 and dtype.is_floating_point else dtype
 
 

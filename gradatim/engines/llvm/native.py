@@ -23,7 +23,7 @@ _LEVELS = ("sse2", "avx2", "avx512")
 @functools.cache
 def binding() -> Any:
     """llvmlite's binding, with the native target ready."""
-    import llvmlite.binding as llvm
+    import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -148,9 +148,7 @@ def _jit() -> Any:
 _loaded = 0
 
 
-def load(
-    code: bytes, exports: Iterable[str], imports: Mapping[str, int] | None = None
-) -> Library:
+def load(code: bytes, exports: Iterable[str], imports: Mapping[str, int] | None = None) -> Library:
     """Put object code into this process.
 
     Args:

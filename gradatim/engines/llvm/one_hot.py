@@ -120,5 +120,3 @@ class _Rewriter:
         zero = reads[0].inputs[0]
         update = self._once(p.add(reads[2], zero))  # (0 + -0.0 is 0.0)
         return self._reshape(self._once(p.select(hits, update, zero)), node.shape)
-
-

@@ -78,9 +78,7 @@ def schedule_scan(scheduler: Any, unit: Any) -> None:
     views = [scheduler.view(n) for n in node.inputs]
     # States before each step need not be computed where they are a look at those behind it.
     aliased = {
-        k
-        for k, nodes in picks.items()
-        if k >= n_carries and nodes[0] in scheduler.fusion.sizes
+        k for k, nodes in picks.items() if k >= n_carries and nodes[0] in scheduler.fusion.sizes
     }
     results = [k for k in sorted(picks) if k >= n_carries and k not in aliased]
     wanted = [body.outputs[k] for k in results]

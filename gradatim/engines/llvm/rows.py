@@ -2,7 +2,8 @@
 
 Every index is checked before anything is moved; the first that is outside ends the kernel with
 status 1 and is left where the report says. A scatter runs on one thread, in order, so that of
-several updates to one row the last wins and sums have the same bits every time.
+several updates to one row the last wins and sums have the same bits every time. A table of sums has
+the dtype of `accumulator`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from gradatim.engines.llvm.emit import Function, Module, Value, constant, vector
 from gradatim.engines.llvm.loops import (
     MEMORY_TYPES,
     Pieces,
+    accumulator,
     to_memory,
     to_register,
 )
+from gradatim.graph.dtypes import DType
 
 PIECE = 16384
 
@@ -61,9 +64,13 @@ def _each(
         if code.how == "check":
             f.store(row, f.at(other, shift, type))
         elif move:
-            source = f.at(table, f.mul(row, code.axis[1]), type)
+            source = f.at(table, f.mul(row, code.axis[1]), MEMORY_TYPES[_table_dtype(code)])
             target = f.at(other, shift, type)
             _row(f, module, code, source, target)
+
+
+def _table_dtype(code: Any) -> DType:
+    return accumulator(code.dtype) if code.how == "scatter_add" else code.dtype
 
 
 def _offsets(f: Function, k: Value, axes: Any) -> tuple[Value, Value]:
@@ -86,12 +93,11 @@ def _offsets(f: Function, k: Value, axes: Any) -> tuple[Value, Value]:
 def _row(f: Function, module: Module, code: Any, table: Value, other: Value) -> None:
     """Move or add one row; its last axis by vectors where both lie in a row."""
     axes = [axis for axis in code.row if axis[0] != 1]
-    while len(axes) > 1 and all(
-        axes[-2][s] == axes[-1][s] * axes[-1][0] for s in (1, 2)
-    ):
+    while len(axes) > 1 and all(axes[-2][s] == axes[-1][s] * axes[-1][0] for s in (1, 2)):
         n, _, _ = axes.pop(-2)
         axes[-1] = (axes[-1][0] * n, axes[-1][1], axes[-1][2])
-    type = MEMORY_TYPES[code.dtype]
+    type, kept = MEMORY_TYPES[code.dtype], _table_dtype(code)
+    table_type = MEMORY_TYPES[kept]
 
     def one(a: Value, b: Value, count: int) -> None:
         wide = vector(type, count)
@@ -100,13 +106,11 @@ def _row(f: Function, module: Module, code: Any, table: Value, other: Value) -> 
         elif code.how == "scatter_set":
             f.store(f.load(wide, b), a)
         else:
-            old = to_register(f, f.load(wide, a), code.dtype)
-            new = to_register(f, f.load(wide, b), code.dtype)
-            total = elementwise.lower(
-                f, "add", (), code.dtype, code.dtype, [old, new]
-            )
+            old = to_register(f, f.load(vector(table_type, count), a), kept)
+            new = to_register(f, f.load(wide, b), code.dtype)  # (a half is a float in registers)
+            total = elementwise.lower(f, "add", (), kept, kept, [old, new])
             assert total is not None
-            f.store(to_memory(f, total, code.dtype), a)
+            f.store(to_memory(f, total, kept), a)
 
     def walk(axes: list[Any], a: Value, b: Value) -> None:
         if not axes:
@@ -114,16 +118,16 @@ def _row(f: Function, module: Module, code: Any, table: Value, other: Value) -> 
             return
         (extent, s, t), rest = axes[0], axes[1:]
         if not rest and s == t == 1:
-            count = module.features.lanes(type)
+            count = module.features.lanes(table_type)
             whole = extent // count * count
             if whole:
                 with f.loop(0, whole, count) as i:
-                    one(f.at(a, i, type), f.at(b, i, type), count)
+                    one(f.at(a, i, table_type), f.at(b, i, type), count)
             if whole < extent:
                 with f.loop(whole, extent) as i:
-                    one(f.at(a, i, type), f.at(b, i, type), 1)
+                    one(f.at(a, i, table_type), f.at(b, i, type), 1)
             return
         with f.loop(0, extent) as i:
-            walk(rest, f.at(a, f.mul(i, s), type), f.at(b, f.mul(i, t), type))
+            walk(rest, f.at(a, f.mul(i, s), table_type), f.at(b, f.mul(i, t), type))
 
     walk(axes, table, other)

@@ -304,9 +304,7 @@ def _merged(nest: RowNest) -> RowNest:
         return Access(access.dtype, (*(access.strides[g[-1]] for g in groups), access.strides[-1]))
 
     def renamed(references: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(
-            ("iota", len(rows), r[2]) if r[0] == "iota" else r for r in references
-        )
+        return tuple(("iota", len(rows), r[2]) if r[0] == "iota" else r for r in references)
 
     operations = tuple(
         RowOperation(op.name, op.params, op.reads, op.gives, renamed(op.operands), op.span)

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from gradatim.engines.llvm import elementwise
+from gradatim.engines.llvm.conversion import round_to
 from gradatim.engines.llvm.emit import (
-    Function,
     Module,
     Value,
     constant,
@@ -30,7 +30,6 @@ from gradatim.engines.llvm.loops import (
     to_register,
 )
 from gradatim.engines.llvm.rowwise import FULL, REDUCTION, ROW, RowNest
-
 
 IN_REGISTERS = 4  # vectors of a row that are held in registers, at most
 AGAIN = 3  # cheap operations that are done again rather than kept
@@ -130,7 +129,7 @@ class _Writer:
         if type == "i1":
             return f.compare("ne", number, 0)
         made = f.convert(number, type)
-        return elementwise.round_to(f, made, dtype) if dtype.itemsize == 2 else made
+        return round_to(f, made, dtype) if dtype.itemsize == 2 else made
 
     def _spread(self, value: Value) -> Value:
         return self.f.splat(value, self.lanes)
@@ -216,7 +215,7 @@ class _Writer:
             if count == 1:
                 low, high = f.extract(total, 0), f.extract(total, 1)
             total = self._combine(op, low, high)
-        self._set_row(k, elementwise.round_to(f, total, op.gives))
+        self._set_row(k, round_to(f, total, op.gives))
 
     def _row(self) -> None:
         raise NotImplementedError
@@ -286,7 +285,7 @@ class _InPasses(_Writer):
         return self.time[reference[1]] if reference[0] == "op" else 0
 
     def _is_full(self, reference: Any) -> bool:
-        return reference[0] == "op" and self.code.operations[reference[1]].span == FULL
+        return reference[0] == "op" and bool(self.code.operations[reference[1]].span == FULL)
 
     def _choose_kept(self) -> list[int]:
         """Full values that a later pass wants, and that are dear to compute."""
@@ -353,9 +352,7 @@ class _InPasses(_Writer):
         lines = 1
         if reductions and self.whole >= 4 * self.lanes:
             lines = 4 if len(mine) <= 8 else 2
-        start = [
-            self._identity(code.operations[k]) for k in reductions for _ in range(lines)
-        ]
+        start = [self._identity(code.operations[k]) for k in reductions for _ in range(lines)]
         step = lines * self.lanes
         whole = self.whole // step * step
         totals = start
@@ -390,7 +387,7 @@ class _InPasses(_Writer):
             self._finish(k, totals[place * lines : (place + 1) * lines])
 
     def _is_done(self, k: int, op: Any, now: int) -> bool:
-        return op.span == FULL and self.time[k] == now
+        return self.time[k] == now and bool(op.span == FULL)
 
     def _spread_rows(
         self, now: int, mine: list[int], reductions: list[int], spread: dict[Any, Value]
@@ -448,5 +445,3 @@ class _InPasses(_Writer):
                     pointer = self.pointers[len(code.reads) + place]
                     self._store(made, pointer, access.dtype, at, mask)
         return value
-
-

@@ -30,7 +30,7 @@ from gradatim.engines.llvm.kernels import (
     View,
     contiguous,
 )
-from gradatim.engines.llvm.loops import divides_integers, split
+from gradatim.engines.llvm.loops import accumulator, divides_integers, split
 from gradatim.engines.llvm.one_hot import compared
 from gradatim.engines.llvm.recurrence import schedule_scan
 from gradatim.engines.llvm.rowwise import schedule_rows
@@ -68,7 +68,9 @@ class Contraction:
         sizes = [math.prod(a[0] for a in axes) for axes in (self.batch, self.rows, self.columns)]
         depth = math.prod(a[0] for a in self.depth)
         names = " ".join(op.name for op in self.operations)
-        return f"contract {self.dtype.name} {sizes} over {depth}" + (f", then {names}" * bool(names))
+        return f"contract {self.dtype.name} {sizes} over {depth}" + (
+            f", then {names}" * bool(names)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Rows:
     """Gather or scatter: rows of axis 0, by an index that is checked.
 
     Attributes:
+        dtype: of the updates or the result, and of the table (sums have their accumulator's).
         how: "gather", "scatter_add", "scatter_set", or "check": a gather of 0, 1, 2 ..., which
             only looks whether every index is inside.
         axis: how many rows there are to choose from, and what an error calls them.
@@ -187,9 +190,7 @@ class _Scheduler:
                 self.launches.append(Launch(code, [target], [target.storage], [base]))
             return View(self.storage[base], base.shape, contiguous(base.shape)).spread(node.shape)
         found = self.fusion.view(node)
-        return View(
-            self._storage_of(found.storage), found.shape, found.strides, found.offset
-        )
+        return View(self._storage_of(found.storage), found.shape, found.strides, found.offset)
 
     def _inlined(self, node: Node, domain: Shape) -> Any:
         """The reference of a constant or an iota in a loop over `domain`."""
@@ -209,7 +210,9 @@ class _Scheduler:
 
     def _loop(self, unit: Unit) -> None:
         body = _Body(self, unit)
-        writes, reductions, targets = [], [], []
+        writes: list[Any] = []
+        reductions: list[Reduction] = []
+        targets: list[tuple[int, Node]] = []
         for node in unit.nodes:
             if node.primitive.kind == "reduce":
                 kept = [k for k in range(len(unit.domain)) if k not in node.params[0]]
@@ -224,14 +227,16 @@ class _Scheduler:
                 continue
             if node.primitive.name in fuse.VIEWS:
                 reference = body.reference(node.inputs[0])
+            elif not node.inputs:  # an iota that is wanted in memory
+                reference = body.references[node] = self._inlined(node, unit.domain)
             else:
                 reference = body.operation(node)
             if node in self.fusion.stored:
-                strides = self.fusion.view(node).strides
+                walk = self.fusion.view(node).strides
                 if node.shape != unit.domain:  # a copy in another shape
-                    strides = contiguous(unit.domain)
+                    walk = contiguous(unit.domain)
                 targets.append((len(writes), node))
-                writes.append((Access(node.dtype, strides), reference))
+                writes.append((Access(node.dtype, walk), reference))
         written = [node for order, node in sorted(targets, key=lambda t: t[0])]
         pointers = [*body.views]
         targets_ = [self.view(node) for node in written]
@@ -277,9 +282,7 @@ class _Scheduler:
         b_free = [k for k in range(len(b.shape)) if k not in b_axes and k not in b_batch]
         code = Contraction(
             head.dtype,
-            tuple(
-                (a.shape[i], a.strides[i], b.strides[j]) for i, j in zip(a_batch, b_batch)
-            ),
+            tuple((a.shape[i], a.strides[i], b.strides[j]) for i, j in zip(a_batch, b_batch)),
             tuple((a.shape[k], a.strides[k]) for k in a_free),
             tuple((b.shape[k], b.strides[k]) for k in b_free),
             tuple((a.shape[i], a.strides[i], b.strides[j]) for i, j in zip(a_axes, b_axes)),
@@ -320,7 +323,9 @@ class _Scheduler:
                 start += source.shape[axis]
         elif name == "dynamic_slice":
             steps = node.params[1]
-            source, moving, pointers = self._moving(node.inputs[0], node.shape, steps, node.inputs[1:])
+            source, moving, pointers = self._moving(
+                node.inputs[0], node.shape, steps, node.inputs[1:]
+            )
             self.launches.append(copy(source, whole, node, read_moving=moving, shifts=pointers))
         else:  # update_slice
             update = self.view(node.inputs[1])
@@ -330,9 +335,7 @@ class _Scheduler:
             )
             self.launches.append(copy(update, target, node, write_moving=moving, shifts=pointers))
 
-    def pad(
-        self, source: View, whole: View, before: Shape, fill: Node | None, node: Node
-    ) -> None:
+    def pad(self, source: View, whole: View, before: Shape, fill: Node | None, node: Node) -> None:
         """Write `source` into the larger `whole`, `before` elements from its start, and the 0-d
         `fill` (or zeros) around it."""
         ends = tuple(a + n for a, n in zip(before, source.shape))
@@ -362,7 +365,8 @@ class _Scheduler:
         """The part of a view that begins where scalars say: what of it is known now, and the
         shifts that are known only at run time."""
         offset = view.offset
-        moving, pointers = [], []
+        moving: list[tuple[int, int, int]] = []
+        pointers: list[View] = []
         for n, size, step, start, stride in zip(view.shape, sizes, steps, starts, view.strides):
             most = n - ((size - 1) * step + 1 if size else 0)
             if start.primitive is p.CONSTANT:
@@ -386,8 +390,14 @@ class _Scheduler:
             table, other = x, whole
             how = "check" if _is_check(node) else how
         else:
-            self._copy(x, whole, node)
             table, other = whole, self.view(node.inputs[2])
+            if how == "scatter_add" and accumulator(node.dtype) is not node.dtype:
+                table = View(
+                    Storage(TEMPORARY, accumulator(node.dtype), node.size),
+                    node.shape,
+                    whole.strides,
+                )
+            self._copy(x, table, node)
         count = len(index.shape)
         code = Rows(
             how,
@@ -397,7 +407,10 @@ class _Scheduler:
             tuple(zip(table.shape[1:], table.strides[1:], other.strides[count:])),
         )
         pointers = [table, index, other]
-        self.launches.append(Launch(code, pointers, [whole.storage], [node], node))
+        written = other if how in ("gather", "check") else table
+        self.launches.append(Launch(code, pointers, [written.storage], [node], node))
+        if table is not whole and written is table:
+            self._copy(table, whole, node)
 
     def _rowwise(self, unit: Unit) -> None:
         schedule_rows(self, unit)
@@ -432,14 +445,18 @@ def copy(
     source: View, target: View, node: Node, *, read_moving: Any = (), write_moving: Any = (),
     shifts: Sequence[View] = (),
 ) -> Launch:  # fmt: skip
-    """The launch that copies one view onto another of the same shape."""
-    dtype = source.storage.dtype
+    """The launch that copies one view onto another of the same shape (casting where dtypes
+    differ)."""
+    dtype, wanted = source.storage.dtype, target.storage.dtype
+    casts = () if dtype is wanted else (
+        Operation("cast", (wanted,), dtype, wanted, (("read", 0),)),
+    )  # fmt: skip
     code = LoopNest(
-        source.shape if not write_moving else source.shape,
+        source.shape,
         (),
         (Access(dtype, source.strides, read_moving),),
-        (),
-        ((Access(dtype, target.strides, write_moving), ("read", 0)),),
+        casts,
+        ((Access(wanted, target.strides, write_moving), ("op" if casts else "read", 0)),),
         (),
         len(shifts),
     )
@@ -516,7 +533,9 @@ def _in_order(units: Sequence[Unit]) -> list[Unit]:
                 continue
             waiting = sorted((u for u in unit.before if u not in done), key=lambda u: -u.first)
             if waiting:
-                assert not any(u in stack for u in waiting), f"kernels that wait for each other: {unit}"
+                assert not any(u in stack for u in waiting), (
+                    f"kernels that wait for each other: {unit}"
+                )
                 stack.extend(waiting)
                 continue
             done.add(unit)
@@ -571,7 +590,7 @@ class _Order:
             if w in failing:
                 return False
             edges += [(f, w) for f in failing]
-        added = []
+        added: list[tuple[int, int]] = []
         for early, late in edges:
             if late in self._all_before(early):
                 for a, b in added:
@@ -641,9 +660,7 @@ def _same_places(launch: Launch, storage: Storage, source: int) -> bool:
         if view.storage.kind == INPUT and view.storage.position == source:
             if k < first:
                 return False
-            moves = [
-                (a, b) for n, a, b in zip(view.shape, view.strides, target.strides) if n != 1
-            ]
+            moves = [(a, b) for n, a, b in zip(view.shape, view.strides, target.strides) if n != 1]
             if view.shape != target.shape or any(a != b for a, b in moves) or view.offset:
                 return False
     return True
@@ -664,7 +681,7 @@ def _place_temporaries(launches: list[Launch]) -> int:
     for storage, (first, last) in sorted(spans.items(), key=lambda item: -item[0].nbytes):
         size = -(-storage.nbytes // ALIGNMENT) * ALIGNMENT
         taken = sorted(
-            (start, end) for start, end, f, l in placed if not (l < first or f > last)
+            (start, end) for start, end, born, died in placed if not (died < first or born > last)
         )
         offset = 0
         for start, end in taken:

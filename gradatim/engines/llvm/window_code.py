@@ -15,9 +15,11 @@ import contextlib
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gradatim.engines.llvm import elementwise
+from gradatim.engines.llvm.conversion import round_to
 from gradatim.engines.llvm.emit import (
     Function,
     Module,
@@ -54,6 +56,20 @@ def emit_windows(module: Module, name: str, code: Windows) -> list[Pieces]:
     return _Writer(module, name, code).run()
 
 
+@dataclass(frozen=True, slots=True)
+class _AnyPhase:
+    """A `Phase` of which some numbers are known at run time only."""
+
+    scale: int
+    start: Any
+    step: int
+    count: Any
+    tap: Any
+    tap_step: int
+    sink_scale: int
+    sink_start: Any
+
+
 class _Row:
     """One row of the sink, and which rows of the source it meets.
 
@@ -64,7 +80,7 @@ class _Row:
         js, phases: where it stands in each outer dimension.
     """
 
-    def __init__(self, sink: Value, place: Value, js: list[Value], phases: list[Phase]):
+    def __init__(self, sink: Value, place: Value, js: list[Value], phases: list[Any]):
         self.sink, self.place, self.js, self.phases = sink, place, js, phases
 
 
@@ -109,7 +125,9 @@ class _Writer:
         units = code.planes * self.chunks
         self.per_piece = max(1, int(PIECE * self.chunks // max(1, effort)), -(-units // 512))
         f = self.f = self.module.function(self.name, ["ptr", "i64", "i64", "ptr"], "i32")
-        pointers = [f.load("ptr", f.at(f.params[0], k, "ptr")) for k in range(window_pointers(code))]
+        pointers = [
+            f.load("ptr", f.at(f.params[0], k, "ptr")) for k in range(window_pointers(code))
+        ]
         self.sources = pointers[: 2 if code.how == "scatter" else 1]
         self.targets = pointers[len(self.sources) :]
         begin = f.mul(f.params[1], self.per_piece)
@@ -178,7 +196,7 @@ class _Writer:
         one = line.phases[0]
         with f.loop(0, len(line.phases)) as k:
             read = {name: f.load("i64", f.at(tables[name], k, "i64")) for name in names}
-            yield Phase(
+            yield _AnyPhase(
                 1, read["start"], one.step, read["count"], read["tap"], one.tap_step,
                 one.sink_scale, read["sink_start"],
             )  # fmt: skip
@@ -447,7 +465,7 @@ class _Writer:
     def _store_phases(self, row: _Row, j: Number, totals: list[Value]) -> None:
         f, code = self.f, self.code
         if code.dtype.itemsize == 2 and code.dtype.is_floating_point:
-            totals = [elementwise.round_to(f, t, code.dtype) for t in totals]
+            totals = [round_to(f, t, code.dtype) for t in totals]
         vectors = [to_memory(f, t, code.dtype) for t in totals]
         self._store(row, j, vectors, self.targets[0])
 
@@ -531,9 +549,7 @@ class _Writer:
         if not isinstance(j, int):
             return None
         first = j * phase.scale + phase.start + i * phase.step
-        inside = [
-            0 <= first + phase.scale * lane < self.last.source for lane in range(self.lanes)
-        ]
+        inside = [0 <= first + phase.scale * lane < self.last.source for lane in range(self.lanes)]
         return None if all(inside) else vector_constant(inside, "i1")
 
     def _group(
@@ -719,7 +735,7 @@ def emit_places(module: Module, name: str, code: Places) -> list[Pieces]:
             if half:
                 with f.loop(0, code.size) as k:
                     total = f.load(type, f.at(sums, k, type))
-                    total = elementwise.round_to(f, total, code.dtype)
+                    total = round_to(f, total, code.dtype)
                     f.store(to_memory(f, total, code.dtype), f.at(target, k, memory))
     f.ret(0)
     pieces = -(-code.planes // per_piece) if code.planes else 0

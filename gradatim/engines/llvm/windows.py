@@ -213,10 +213,10 @@ def _only_scattered(scheduler: Any, head: Node) -> bool:
     """Whether nothing but `window_scatter` wants to know the places."""
     unit = scheduler.fusion.unit_of[head]
     for node in scheduler.program.nodes:
-        for read in node.inputs:
-            if read is head and scheduler.fusion.unit_of.get(node) is not unit:
-                if node.primitive.name != "window_scatter" or follows_argmax(node) is not head:
-                    return False
+        if head not in node.inputs or scheduler.fusion.unit_of.get(node) is unit:
+            continue
+        if node.primitive.name != "window_scatter" or follows_argmax(node) is not head:
+            return False
     return True
 
 
@@ -224,9 +224,7 @@ def _tap_dtype(head: Node) -> DType:
     return dtypes.int8 if math.prod(head.params[0]) <= 128 else dtypes.int32
 
 
-def _max_windows(
-    how: str, head: Node, dtype: DType, values: bool, places: DType | None
-) -> Windows:
+def _max_windows(how: str, head: Node, dtype: DType, values: bool, places: DType | None) -> Windows:
     window, stride, low, _, dilation = head.params
     source = head.inputs[0]
     lead = source.ndim - len(window)

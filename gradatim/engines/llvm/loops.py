@@ -32,7 +32,6 @@ from gradatim.engines.llvm.emit import (
     constant,
     element,
     lanes,
-    like,
     vector,
     vector_constant,
 )
@@ -55,8 +54,9 @@ MEMORY_TYPES: dict[DType, Type] = {
     dtypes.int32: "i32",
     dtypes.uint64: "i64",
     dtypes.int64: "i64",
-    dtypes.float16: "half",
-    dtypes.bfloat16: "bfloat",
+    # LLVM moves lanes of its own half types by library functions where the processor has none.
+    dtypes.float16: "i16",
+    dtypes.bfloat16: "i16",
     dtypes.float32: "float",
     dtypes.float64: "double",
 }
@@ -91,7 +91,7 @@ def to_register(f: Function, value: Value, dtype: DType) -> Value:
     if dtype is dtypes.bool_:
         return f.compare("ne", value, 0)
     if dtype is dtypes.float16 or dtype is dtypes.bfloat16:
-        return conversion.from_half_bits(f, f.bitcast(value, like(value.type, "i16")), dtype)
+        return conversion.from_half_bits(f, value, dtype)
     return value
 
 
@@ -100,8 +100,7 @@ def to_memory(f: Function, value: Value, dtype: DType) -> Value:
     if dtype is dtypes.bool_:
         return f.convert(value, "i8", signed=False)
     if dtype is dtypes.float16 or dtype is dtypes.bfloat16:
-        raw = conversion.half_bits(f, value, dtype)
-        return f.bitcast(raw, like(value.type, MEMORY_TYPES[dtype]))
+        return conversion.half_bits(f, value, dtype)
     return value
 
 

@@ -114,8 +114,8 @@ def _is_anchor(fusion: Any, unit: Any) -> bool:
 
 
 def _neighbours(fusion: Any, unit: Any) -> list[Any]:
-    readers = [other for other in fusion.units if unit in other.before]
-    found = readers + sorted(unit.before, key=lambda u: u.first)
+    found = sorted(unit.readers, key=lambda u: u.first)
+    found += sorted(unit.before, key=lambda u: u.first)
     return [other for other in found if other.nodes and other.kind in ("loop", "rowwise")]
 
 

@@ -172,10 +172,12 @@ def _read_shape(node: Node) -> Shape:
 
 
 def _reads_rows(fusion: Any, other: Any, unit: Any) -> bool:
-    """Whether a loop reads memory along rows, or once for each."""
+    """Whether a loop reads and writes memory along rows, or once for each."""
     domain, cut = unit.domain, unit.reduced[0]
     for node in other.nodes:
         shape = _read_shape(node)
+        if node.shape == domain and _along(fusion.view(node).strides, domain, cut) != 1:
+            return False  # a part of a concatenation
         for source in node.inputs:
             if fusion.is_inlined(source):
                 if not _iota_is_simple(source, shape, domain, cut):
@@ -204,7 +206,10 @@ def _reads_own_rows(fusion: Any, reader: Any, producer: Any, unit: Any) -> bool:
         for source in node.inputs:
             if fusion.is_inlined(source) or fusion._producer(source) is not producer:
                 continue
-            view = fusion.view(source)
+            if fusion.unit_of.get(source) is producer:  # wherever that writes it
+                view = View(source, source.shape, contiguous(source.shape))
+            else:
+                view = fusion.view(source)
             base = view.storage
             if base.shape == domain and base.primitive.kind != "reduce":
                 if source is not base or shape != domain:
@@ -239,7 +244,7 @@ class _Body:
             if found[0] == "iota":
                 return ("iota", min(found[1], self.cut), found[2])
             return found
-        base = scheduler.fusion.view(node).storage
+        base = node if node in self.members else scheduler.fusion.view(node).storage
         if base in self.members:
             return ("op", self.members[base])
         view = scheduler.view(node)
@@ -272,13 +277,10 @@ def schedule_rows(scheduler: Any, unit: Any) -> None:
             RowOperation(node.primitive.name, params, reads, node.dtype, operands, span)
         )
         if node in scheduler.fusion.stored:
-            strides = contiguous(domain[:cut])
-            if span == FULL:
-                strides = (*(s * length for s in strides), 1)
-            else:
-                strides = (*strides, 0)
-            writes.append((Access(node.dtype, strides), ("op", k)))
-            targets.append(View(scheduler._storage_of(node), node.shape, contiguous(node.shape)))
+            view = scheduler.view(node)
+            strides = _spread(view, node.shape, domain, cut)[:cut]
+            writes.append((Access(node.dtype, (*strides, int(span == FULL))), ("op", k)))
+            targets.append(view)
     code = _merged(
         RowNest(domain[:cut], length, tuple(body.accesses), tuple(operations), tuple(writes))
     )

@@ -22,7 +22,7 @@ Epilogue = Callable[[Function, Value, Sequence[Value]], list[Value]]
 
 def contraction_parts(code: Any) -> tuple[Nest, list[Side], list[Side], Epilogue]:
     """What `emit_contraction` is told of a `Contraction`."""
-    memory = MEMORY_TYPES[code.dtype]
+    memory = "bfloat" if code.dtype is dtypes.bfloat16 else MEMORY_TYPES[code.dtype]
     half = code.dtype.itemsize == 2 and code.dtype.is_floating_point
     accumulate = "float" if half else memory
     nest = Nest(memory, accumulate, code.batch, code.rows, code.columns, code.depth)

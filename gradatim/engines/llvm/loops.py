@@ -763,9 +763,7 @@ class _Emitter:
         # Of few columns several rows at a time, so that additions need not wait for each other.
         copies = UNROLL // size if self.inner and size <= UNROLL // 2 else 1
 
-        def body(
-            accumulated: list[Value], where: dict[int, Value], copy: int = 0
-        ) -> list[Value]:
+        def body(accumulated: list[Value], where: dict[int, Value], copy: int = 0) -> list[Value]:
             places = self._pointers(f, pointers, where)
             fixed = self._fixed(f, places)
             news = list(accumulated)

@@ -407,7 +407,7 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
                 move = 0.4 if deep[-1].extent >= 4 else 1.0
             if far:
                 move = max(move, 1.0)
-            total += distinct * depth * tiling.count * pitch * move + 10_000
+            total += distinct * depth * tiling.count * pitch * move + 30_000
     return total
 
 

@@ -803,12 +803,12 @@ class _Emitter:
         if len(axes) == 1 and copies > 1:
             whole = extent // copies * copies
             with f.loop(0, whole, copies, carry) as loop:
-                news = loop.carry
+                news = list(loop.carry)
                 for copy in range(copies):
                     at = f.add(loop.index, copy) if copy else loop.index
                     news = body(news, where | {axes[0]: at}, copy)
                 loop.next(*news)
-            news = loop.results
+            news = list(loop.results)
             for at in range(whole, extent):
                 news = body(news, where | {axes[0]: constant(at, "i64")}, at - whole)
             return news

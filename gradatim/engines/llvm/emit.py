@@ -129,6 +129,14 @@ def vector_constant(numbers: Sequence[bool | int | float], scalar: Type) -> Valu
     return Value(f"<{text}>", vector(scalar, len(numbers)))
 
 
+def _only_lane(mask: Value) -> int | None:
+    """The one lane that is on in a constant mask."""
+    if not mask.name.startswith("<"):
+        return None
+    on = [lane for lane, text in enumerate(mask.name.split(",")) if "true" in text]
+    return on[0] if len(on) == 1 else None
+
+
 # --- modules -------------------------------------------------------------------------------------
 
 
@@ -494,6 +502,10 @@ class Function:
         return self.emit(text, type)
 
     def masked_store(self, value: Value, address: Value, mask: Value) -> None:
+        lane = _only_lane(mask)
+        if lane is not None:  # (of such a store LLVM 22 makes one that is too wide)
+            self.store(self.extract(value, lane), self.at(address, lane, element(value.type)))
+            return
         name = f"llvm.masked.store.{suffix(value.type)}.p0"
         align = SIZES[element(value.type)]
         self.module.declare(name, "void", [value.type, "ptr", mask.type])

@@ -55,8 +55,8 @@ MEMORY_TYPES: dict[DType, Type] = {
     dtypes.int32: "i32",
     dtypes.uint64: "i64",
     dtypes.int64: "i64",
-    dtypes.float16: "half",
-    dtypes.bfloat16: "bfloat",
+    dtypes.float16: "i16",  # (LLVM knows what to do with its own half types only where the
+    dtypes.bfloat16: "i16",  # processor does)
     dtypes.float32: "float",
     dtypes.float64: "double",
 }
@@ -100,8 +100,7 @@ def to_memory(f: Function, value: Value, dtype: DType) -> Value:
     if dtype is dtypes.bool_:
         return f.convert(value, "i8", signed=False)
     if dtype is dtypes.float16 or dtype is dtypes.bfloat16:
-        raw = conversion.half_bits(f, value, dtype)
-        return f.bitcast(raw, like(value.type, MEMORY_TYPES[dtype]))
+        return conversion.half_bits(f, value, dtype)
     return value
 
 
@@ -811,10 +810,10 @@ class _Emitter:
                     at = f.add(loop.index, copy) if copy else loop.index
                     news = body(news, where | {axes[0]: at}, copy)
                 loop.next(*news)
-            news = loop.results
+            sums: list[Value] = loop.results
             for at in range(whole, extent):
-                news = body(news, where | {axes[0]: constant(at, "i64")}, at - whole)
-            return news
+                sums = body(sums, where | {axes[0]: constant(at, "i64")}, at - whole)
+            return sums
         with f.loop(0, extent, 1, carry) as loop:
             deeper = where | {axes[0]: loop.index}
             loop.next(*self._nested(f, axes[1:], loop.carry, body, deeper, copies))

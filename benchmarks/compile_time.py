@@ -152,8 +152,9 @@ def main() -> None:
                 cold.append(start(name, cache))
                 warm.append(start(name, cache))
         first, second = (statistics.median(r["seconds"] for r in runs) for runs in (cold, warm))
+        verdict = "met" if first <= bar else "MISSED"
         print(
-            f"{name:24}{first:8.2f}{second:8.2f}{bar:8.1f}   {'met' if first <= bar else 'MISSED'}; "
+            f"{name:24}{first:8.2f}{second:8.2f}{bar:8.1f}   {verdict}; "
             f"{cold[0]['compiled']} programs compiled cold, {warm[0]['compiled']} warm",
             flush=True,
         )

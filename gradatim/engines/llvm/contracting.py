@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradatim.engines.llvm.contraction import Nest, Side
-from gradatim.engines.llvm.conversion import round_to
+from gradatim.engines.llvm.conversion import HALF_TYPES, round_to
 from gradatim.engines.llvm.emit import Function, Value, constant, lanes, vector
 from gradatim.engines.llvm.loops import (
     MEMORY_TYPES,
@@ -22,8 +22,8 @@ Epilogue = Callable[[Function, Value, Sequence[Value]], list[Value]]
 
 def contraction_parts(code: Any) -> tuple[Nest, list[Side], list[Side], Epilogue]:
     """What `emit_contraction` is told of a `Contraction`."""
-    memory = MEMORY_TYPES[code.dtype]
-    half = code.dtype.itemsize == 2 and code.dtype.is_floating_point
+    half = code.dtype in HALF_TYPES
+    memory = HALF_TYPES[code.dtype] if half else MEMORY_TYPES[code.dtype]
     accumulate = "float" if half else memory
     nest = Nest(memory, accumulate, code.batch, code.rows, code.columns, code.depth)
     cuts = len(code.batch), len(code.batch) + len(code.rows)

@@ -27,8 +27,9 @@ from gradatim.engines.llvm.contraction import emit_contraction
 from gradatim.engines.llvm.emit import Function, Module, Value, constant
 from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Launch, LoopNest, View
 from gradatim.engines.llvm.loops import Pieces, emit_loop
+from gradatim.engines.llvm.padding import Pad, emit_pad
 from gradatim.engines.llvm.recurrence import Recurrence, emit_scan
-from gradatim.engines.llvm.rows import emit_rows
+from gradatim.engines.llvm.rows import emit_rows, rows_pointers
 from gradatim.engines.llvm.rowwise import RowNest
 from gradatim.engines.llvm.rowwise_code import emit_rownest
 from gradatim.engines.llvm.schedule import Contraction, Host, Rows, Schedule
@@ -165,6 +166,8 @@ class _Writer:
             elif isinstance(code, RowNest):
                 pieces = emit_rownest(self.module, name, code)
                 found = _plain(pieces, len(code.reads) + len(code.writes))
+            elif isinstance(code, Pad):
+                found = _plain(emit_pad(self.module, name, code), 2 + (code.fill is None))
             elif isinstance(code, Windows):
                 found = _plain(emit_windows(self.module, name, code), window_pointers(code))
             elif isinstance(code, Places):
@@ -176,7 +179,7 @@ class _Writer:
             elif isinstance(code, Recurrence):
                 found = emit_scan(self.module, name, code)
             elif isinstance(code, Rows):
-                found = _plain(emit_rows(self.module, name, code), 3)
+                found = _plain(emit_rows(self.module, name, code), rows_pointers(code))
             else:
                 assert isinstance(code, Contraction)
                 found = _contraction(self.module, name, code)

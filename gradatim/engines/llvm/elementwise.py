@@ -30,7 +30,7 @@ from gradatim.engines.llvm import (
 from gradatim.engines.llvm.conversion import convert, reinterpret, round_to
 from gradatim.engines.llvm.emit import Function, Value, constant, like
 from gradatim.engines.llvm.rounding import ceil, floor, nearest, truncate
-from gradatim.engines.llvm.vector_tools import bits, from_bits, sign_bit
+from gradatim.engines.llvm.vector_tools import bits, from_bits, sign_bit, with_sign
 from gradatim.graph.dtypes import DType, bool_, float64, integer_range
 
 Lowering = Callable[[Function, DType, DType, list[Value]], Value]
@@ -114,7 +114,6 @@ FLOAT32: dict[str, Callable[..., Value]] = {
 }
 FLOAT64: dict[str, Callable[..., Value]] = {
     **vector_math64.FUNCTIONS,
-    "digamma": special_functions.digamma,
     "pow": power.FLOAT64,
 }
 
@@ -196,6 +195,10 @@ def _extreme(name: str) -> Callable[..., Value]:
 
 def _ignoring_sign(run: Binary) -> Callable[..., Value]:
     return lambda f, a, b, signed: run(f, a, b)
+
+
+def _copy_sign(f: Function, a: Value, b: Value) -> Value:
+    return with_sign(f, f.unary("fabs", a), sign_bit(f, b))
 
 
 def _next_after(f: Function, x: Value, y: Value) -> Value:
@@ -300,7 +303,7 @@ LOWERINGS: dict[str, Lowering] = {
     "fmod": _by_kind(floating_division.fmod, integer_division.fmod),
     "maximum": _by_kind(_maximum, _extreme("max"), Function.or_),
     "minimum": _by_kind(_minimum, _extreme("min"), Function.and_),
-    "copysign": _of_floats(lambda f, a, b: f.binary("copysign", a, b)),
+    "copysign": _of_floats(_copy_sign),
     "nextafter": _of_floats(_next_after),
     "and": _logic(Function.and_),
     "or": _logic(Function.or_),

@@ -48,6 +48,7 @@ SIZES = {
     "double": 8, "ptr": 8,
 }  # fmt: skip
 FLOATS = ("half", "bfloat", "float", "double")
+HALVES = FLOATS[:2]  # types of memory; arithmetic is done in float
 
 
 def element(type: Type) -> Type:
@@ -398,9 +399,11 @@ class Function:
         source, target = element(a.type), like(a.type, scalar)
         if source == scalar:
             return a
+        if source in HALVES or scalar in HALVES:
+            from gradatim.engines.llvm.conversion import convert_stored
+
+            return convert_stored(self, a, scalar, signed)
         if source in FLOATS and scalar in FLOATS:
-            if SIZES[source] == SIZES[scalar]:  # half and bfloat: through float
-                return self.convert(self.convert(a, "float"), scalar)
             word = "fpext" if SIZES[scalar] > SIZES[source] else "fptrunc"
         elif source in FLOATS:
             word = "fptosi" if signed else "fptoui"

@@ -84,7 +84,7 @@ def remainder(f: Function, a: Value, b: Value) -> Value:
     """a - b · floor(a / b): the sign of `b`, which 0 has too."""
     rest = fmod(f, a, b)
     moved = f.select(_misses(f, rest, b), f.add(rest, b), rest)
-    zero = f.binary("copysign", constant(0.0, a.type), b)
+    zero = from_bits(f, sign_bit(f, b))
     return f.select(f.compare("eq", rest, 0.0), zero, moved)
 
 
@@ -97,6 +97,6 @@ def floor_divide(f: Function, a: Value, b: Value) -> Value:
     up = f.compare("gt", f.sub(quotient, whole), 0.5)
     whole = f.select(up, f.add(whole, 1.0), whole)
     ratio = f.div(a, b)
-    zero = f.binary("copysign", constant(0.0, a.type), ratio)
+    zero = from_bits(f, sign_bit(f, ratio))
     whole = f.select(f.compare("eq", quotient, 0.0), zero, whole)
     return f.select(f.compare("eq", b, 0.0), ratio, whole)

@@ -32,7 +32,6 @@ from gradatim.engines.llvm.emit import (
     constant,
     element,
     lanes,
-    like,
     vector,
     vector_constant,
 )
@@ -55,8 +54,9 @@ MEMORY_TYPES: dict[DType, Type] = {
     dtypes.int32: "i32",
     dtypes.uint64: "i64",
     dtypes.int64: "i64",
-    dtypes.float16: "half",
-    dtypes.bfloat16: "bfloat",
+    # LLVM moves lanes of its own half types by library functions where the processor has none.
+    dtypes.float16: "i16",
+    dtypes.bfloat16: "i16",
     dtypes.float32: "float",
     dtypes.float64: "double",
 }
@@ -91,7 +91,7 @@ def to_register(f: Function, value: Value, dtype: DType) -> Value:
     if dtype is dtypes.bool_:
         return f.compare("ne", value, 0)
     if dtype is dtypes.float16 or dtype is dtypes.bfloat16:
-        return conversion.from_half_bits(f, f.bitcast(value, like(value.type, "i16")), dtype)
+        return conversion.from_half_bits(f, value, dtype)
     return value
 
 
@@ -100,8 +100,7 @@ def to_memory(f: Function, value: Value, dtype: DType) -> Value:
     if dtype is dtypes.bool_:
         return f.convert(value, "i8", signed=False)
     if dtype is dtypes.float16 or dtype is dtypes.bfloat16:
-        raw = conversion.half_bits(f, value, dtype)
-        return f.bitcast(raw, like(value.type, MEMORY_TYPES[dtype]))
+        return conversion.half_bits(f, value, dtype)
     return value
 
 
@@ -760,7 +759,11 @@ class _Emitter:
             for _, count, _ in steps
         ]
 
-        def body(accumulated: list[Value], where: dict[int, Value]) -> list[Value]:
+        size = len(initial)
+        # Of few columns several rows at a time, so that additions need not wait for each other.
+        copies = UNROLL // size if self.inner and size <= UNROLL // 2 else 1
+
+        def body(accumulated: list[Value], where: dict[int, Value], copy: int = 0) -> list[Value]:
             places = self._pointers(f, pointers, where)
             fixed = self._fixed(f, places)
             news = list(accumulated)
@@ -768,11 +771,16 @@ class _Emitter:
                 i = f.add(start, offset) if offset else start
                 values = self._point(f, places, index | where, i, count, mask, fixed)
                 for k, r in enumerate(nest.reductions):
-                    at = k * len(steps) + s
+                    at = copy * size + k * len(steps) + s
                     news[at] = self._combine(f, r, news[at], values[r.operand])
             return news
 
-        totals = self._nested(f, self.inner, initial, body)
+        sums = self._nested(f, self.inner, initial * copies, body, copies=copies)
+        totals = sums[:size]
+        for copy in range(1, copies):
+            for at in range(size):
+                r = nest.reductions[at // len(steps)]
+                totals[at] = self._combine(f, r, totals[at], sums[copy * size + at])
         for k, r in enumerate(nest.reductions):
             for s, (offset, _count, mask) in enumerate(steps):
                 i = f.add(start, offset) if offset else start
@@ -783,16 +791,30 @@ class _Emitter:
         f: Function,
         axes: list[int],
         carry: list[Value],
-        body: Callable[[list[Value], dict[int, Value]], list[Value]],
+        body: Callable[..., list[Value]],
         where: dict[int, Value] | None = None,
+        copies: int = 1,
     ) -> list[Value]:
         """Loops over some axes, one in the other, that hand accumulators on."""
         where = where or {}
         if not axes:
             return body(carry, where)
-        with f.loop(0, self.nest.extents[axes[0]], 1, carry) as loop:
-            inner = self._nested(f, axes[1:], loop.carry, body, where | {axes[0]: loop.index})
-            loop.next(*inner)
+        extent = self.nest.extents[axes[0]]
+        if len(axes) == 1 and copies > 1:
+            whole = extent // copies * copies
+            with f.loop(0, whole, copies, carry) as loop:
+                news = list(loop.carry)
+                for copy in range(copies):
+                    at = f.add(loop.index, copy) if copy else loop.index
+                    news = body(news, where | {axes[0]: at}, copy)
+                loop.next(*news)
+            news = list(loop.results)
+            for at in range(whole, extent):
+                news = body(news, where | {axes[0]: constant(at, "i64")}, at - whole)
+            return news
+        with f.loop(0, extent, 1, carry) as loop:
+            deeper = where | {axes[0]: loop.index}
+            loop.next(*self._nested(f, axes[1:], loop.carry, body, deeper, copies))
         results: list[Value] = loop.results
         return results
 

@@ -143,7 +143,8 @@ def emit_microkernel(
     ahead = s_ahead = 0
     if last.extent >= _SHORTEST_LOOP and last.extent * kernel.pitch >= _FIRST_CACHE:
         ahead = _AHEAD * last.strides[1]
-        if abs(last.strides[0]) * SIZES[kernel.s_type] >= 64:
+        neighbours = kernel.rows == tuple(range(len(kernel.rows)))
+        if neighbours and abs(last.strides[0]) * SIZES[kernel.s_type] >= 64:
             s_ahead = 2 * _AHEAD * last.strides[0]
 
     def step(s: Value, v: Value, soon: Value, tile: list[Value]) -> list[Value]:
@@ -154,6 +155,9 @@ def emit_microkernel(
         if s_ahead:
             f.prefetch(f.at(s, kernel.rows[0] + s_ahead, kernel.s_type))
             f.prefetch(f.at(s, kernel.rows[-1] + s_ahead, kernel.s_type))
+            # The rows of the next tile lie behind these in the same lines or the next ones.
+            following = 2 * kernel.rows[-1] - kernel.rows[0] + 1
+            f.prefetch(f.at(s, following, kernel.s_type), _SECOND_CACHE)
         if kernel.soon:
             f.prefetch(soon, _SECOND_CACHE)
         for lanes, mask in zip(kernel.columns, masks):

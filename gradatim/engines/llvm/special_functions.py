@@ -1,6 +1,6 @@
 """Special functions: lgamma, digamma and the inverse of erf.
 
-In float64, for results in float32 (`FLOAT32`); digamma is good enough for float64 too.
+Computed in float64, for results in float32.
 """
 
 from __future__ import annotations

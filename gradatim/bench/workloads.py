@@ -6,6 +6,7 @@ A network is a list of layers by the name and the arguments that they have in `t
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def dense(sizes: Iterable[int], activation: str, last: str | None = None) -> tup
     """
     sizes = list(sizes)
     layers: list[Layer] = []
-    for i, o in zip(sizes, sizes[1:]):
+    for i, o in itertools.pairwise(sizes):
         layers += [("Linear", i, o), (activation,)]
     return (*layers[:-1], (last,)) if last else tuple(layers[:-1])
 

@@ -46,12 +46,19 @@ def erfinv(y: Any) -> Any:
     term = 2 / (np.pi * a) + logarithm / 2
     x = np.sign(inside) * np.sqrt(np.maximum(np.sqrt(term * term - logarithm / a) - term, 0))
     for _ in range(3):
-        # Near 1 the difference of erfs loses its digits, and near 0 that of the complements.
-        far = np.where(x >= 0, (1 - inside) - _erfc_wide(x), _erfc_wide(-x) - (1 + inside))
-        error = np.where(np.abs(inside) < 0.5, erf(x) - inside, far)
+        # Near 1 the difference of erfs loses its digits; that of the complements keeps them.
+        outer = np.where(x >= 0, (1 - inside) - _erfc_wide(x), _erfc_wide(-x) - (1 + inside))
+        error = np.where(np.abs(inside) < 0.5, _erf_wide(x) - inside, outer)
         x = x - error * np.sqrt(np.pi) / 2 * np.exp(x * x)
+    square = inside * inside  # near 0: Maclaurin's series
+    small = inside * (np.sqrt(np.pi) / 2) * (1 + np.pi / 12 * square)
+    x = np.where(np.abs(inside) < 1e-4, small, x)
     x = np.where(np.abs(wide) == 1, np.copysign(np.inf, wide), x)
     return np.where(np.abs(wide) > 1, np.nan, np.where(np.isnan(wide), np.nan, x)).astype(y.dtype)
+
+
+def _erf_wide(x: Any) -> Any:
+    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x)).astype(np.float64)
 
 
 def _erfc_wide(x: Any) -> Any:

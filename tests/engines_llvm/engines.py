@@ -27,11 +27,11 @@ def value(array):
 
 def numbers(rng, shape, dtype, special=True):
     """Small whole numbers, of which sums are exact; some NaN and Inf in floating dtypes."""
-    array = rng.integers(-4, 5, shape)
+    array = np.asarray(rng.integers(-4, 5, shape))
     if dtype is dtypes.bool_:
-        array = array > 0
+        array = np.asarray(array > 0)
     elif not dtype.is_signed:
-        array = abs(array)
+        array = np.asarray(abs(array))
     array = array.astype(dtype.numpy)
     if special and dtype.is_floating_point and array.size:
         some = rng.integers(0, array.size, 1 + array.size // 8)

@@ -43,7 +43,7 @@ def test_the_kernels_of_a_step_are_listed_with_what_was_fused():
     titles = [k.title for k in facts.kernels]
     forward = facts.kernels[titles.index("contract 32x64 over 20")]
     assert forward.operations == 2 * 32 * 64 * 20
-    assert forward.fused[:2] == ("add", "relu") or forward.fused[:2] == ("add", "maximum")
+    assert forward.fused[:2] == ("add", "relu")
     # The update of a weight is done where its gradient is still in registers.
     update = facts.kernels[titles.index("contract 64x20 over 32")]
     assert update.fused[-1] == "sub"
@@ -58,7 +58,10 @@ def test_every_kernel_has_a_number_and_its_bytes():
     assert numbers == [str(k + 1) for k in range(len(facts.kernels))]
 
 
-def test_what_falls_back_is_marked_and_says_why():
+def test_what_falls_back_is_marked_and_says_why(monkeypatch):
+    from gradatim.engines.llvm import fusion
+
+    monkeypatch.setattr(fusion, "can_lower", lambda node: node.primitive.name != "digamma")
     (facts,), text = explained(gd.compile(lambda x: gd.digamma(x @ x)), gd.rand(4, 4))
     (fallen,) = [k for k in facts.kernels if k.fallback]
     assert "digamma" in fallen.title

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradatim.engines.llvm.contraction import Nest, Side
-from gradatim.engines.llvm.conversion import round_to
-from gradatim.engines.llvm.emit import Function, Value, constant, lanes, like, vector
+from gradatim.engines.llvm.conversion import HALF_TYPES, round_to
+from gradatim.engines.llvm.emit import Function, Value, constant, lanes, vector
 from gradatim.engines.llvm.loops import (
     MEMORY_TYPES,
     REGISTER_TYPES,
@@ -17,22 +17,20 @@ from gradatim.engines.llvm.loops import (
 )
 from gradatim.graph import dtypes
 
-TYPES = {**MEMORY_TYPES, dtypes.float16: "half", dtypes.bfloat16: "bfloat"}
-
 Epilogue = Callable[[Function, Value, Sequence[Value]], list[Value]]
 
 
 def contraction_parts(code: Any) -> tuple[Nest, list[Side], list[Side], Epilogue]:
     """What `emit_contraction` is told of a `Contraction`."""
-    memory = TYPES[code.dtype]
-    half = code.dtype.itemsize == 2 and code.dtype.is_floating_point
+    half = code.dtype in HALF_TYPES
+    memory = HALF_TYPES[code.dtype] if half else MEMORY_TYPES[code.dtype]
     accumulate = "float" if half else memory
     nest = Nest(memory, accumulate, code.batch, code.rows, code.columns, code.depth)
     cuts = len(code.batch), len(code.batch) + len(code.rows)
 
     def side(access: Any) -> Side:
         s = access.strides
-        return Side(TYPES[access.dtype], s[: cuts[0]], s[cuts[0] : cuts[1]], s[cuts[1] :])
+        return Side(MEMORY_TYPES[access.dtype], s[: cuts[0]], s[cuts[0] : cuts[1]], s[cuts[1] :])
 
     def epilogue(f: Function, acc: Value, extras: Sequence[Value]) -> list[Value]:
         count = lanes(acc.type)
@@ -52,13 +50,8 @@ def contraction_parts(code: Any) -> tuple[Nest, list[Side], list[Side], Epilogue
 
         results = emit_operations(f, code.operations, count, find)
         return [
-            _typed(f, to_memory(f, find(reference, results), access.dtype), access.dtype)
+            to_memory(f, find(reference, results), access.dtype)
             for access, reference in code.writes
         ]
 
     return nest, [side(a) for a in code.reads], [side(a) for a, _ in code.writes], epilogue
-
-
-def _typed(f: Function, value: Value, dtype: Any) -> Value:
-    """A value for memory, in the type that a contraction has for it."""
-    return f.bitcast(value, like(value.type, TYPES[dtype]))

@@ -315,6 +315,8 @@ def cut(tiles: Plan, lanes: int, by_rows: bool) -> Plan:
 
 # Behind a depth up to this, what becomes of a tile's sums takes a good part of the time.
 LITTLE_DEPTH = 192
+# Panels of V with more bytes than this come from the second cache with some delay.
+_LARGE_PANEL = 224 * 1024
 
 
 def is_whole(tiling: Tiling) -> bool:
@@ -380,9 +382,11 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
             if abs(p.depth[-1].strides[V]) * SIZES[p.types[V]] >= 1024 and depth > 64:
                 turn += 0.3 * vectors
         if not choice.pack_s and abs(p.depth[-1].strides[S]) * SIZES[p.types[S]] >= 64:
-            turn += 0.3
+            turn += 0.6 * (1 + rows * SIZES[p.types[S]] / 64) / vectors  # lines that are touched
         if any(v.used < v.width for v in plan.vectors):
             turn += 0.1 * vectors
+    if choice.pack_v and depth * plan.pitch * SIZES[p.nest.accumulate] > _LARGE_PANEL:
+        turn += 0.2 * vectors
     total = batch * tiles * (depth * turn + each * plan.parts.blocks)
     if plan.parts.blocks > 1:
         total += 1.7 * plan.parts.blocks * batch * size(p.rows) * size(p.columns)
@@ -398,12 +402,12 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
             far = distinct * depth * tiling.count * pitch * SIZES[p.types[side]] > 512 * 1024
             move = 1.2
             if step == 1:
-                move = 4.0 / min(pitch, lanes)
+                move = (6.0 if side == S else 4.0) / min(pitch, lanes)
             elif step is not None and deep and deep[-1].strides[side] == 1:
                 move = 0.4 if deep[-1].extent >= 4 else 1.0
             if far:
                 move = max(move, 1.0)
-            total += distinct * depth * tiling.count * pitch * move + 3000
+            total += distinct * depth * tiling.count * pitch * move + 30_000
     return total
 
 

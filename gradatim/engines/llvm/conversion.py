@@ -2,7 +2,8 @@
 
 In registers float16 and bfloat16 are `float`s whose value the half type has, bool is `i1`. Halves
 are taken apart by integer arithmetic where the processor has no instruction: LLVM would call a
-library function otherwise.
+library function otherwise. For bfloat16 that is always so: AVX-512's instruction takes denormal
+numbers for 0.
 
     >>> from gradatim.engines.llvm.emit import Module
     >>> from gradatim.graph.dtypes import float32, int8
@@ -29,6 +30,10 @@ def register_type(dtype: DType) -> Type:
 
 # --- the half types ------------------------------------------------------------------------------
 
+# LLVM's names of them, for operands of contractions.
+HALF_TYPES: dict[DType, Type] = {float16: "half", bfloat16: "bfloat"}
+HALF_DTYPES = {type: dtype for dtype, type in HALF_TYPES.items()}
+
 
 def round_to(f: Function, x: Value, dtype: DType) -> Value:
     """A `float` rounded to the nearest value of float16 or bfloat16, halves to even; of any other
@@ -38,7 +43,7 @@ def round_to(f: Function, x: Value, dtype: DType) -> Value:
         return _round_bfloat16(f, x)
     if dtype is float16:
         if f.module.features.has_fma:  # every processor with the one has the other
-            return f.convert(f.convert(x, "half"), "float")
+            return _by_instruction(f, _by_instruction(f, x, "half"), "float")
         return _round_float16(f, x)
     return x
 
@@ -70,7 +75,7 @@ def half_bits(f: Function, x: Value, dtype: DType) -> Value:
     if dtype is bfloat16:
         return f.convert(f.shr(raw, 16), "i16")
     if f.module.features.has_fma:
-        return f.bitcast(f.convert(x, "half"), like(x.type, "i16"))
+        return f.bitcast(_by_instruction(f, x, "half"), like(x.type, "i16"))
     sign = f.shr(sign_bit(f, x), 16)
     size = f.unary("fabs", x)
     normal = f.shr(f.sub(bits(f, size), (127 - 15) << 23), 13)
@@ -90,7 +95,7 @@ def from_half_bits(f: Function, x: Value, dtype: DType) -> Value:
             x = _frozen(f, x)
         return from_bits(f, f.shl(f.convert(x, "i32", signed=False), 16))
     if f.module.features.has_fma:
-        return f.convert(f.bitcast(x, like(x.type, "half")), "float")
+        return _by_instruction(f, f.bitcast(x, like(x.type, "half")), "float")
     wide = f.convert(x, "i32", signed=False)
     sign = f.shl(f.and_(wide, 0x8000), 16)
     rest = f.and_(wide, 0x7FFF)
@@ -100,6 +105,24 @@ def from_half_bits(f: Function, x: Value, dtype: DType) -> Value:
     size = f.select(f.compare("lt", rest, 0x400), tiny, normal)
     size = f.select(f.compare("ge", rest, 0x7C00), edge, size)
     return with_sign(f, size, sign)
+
+
+def _by_instruction(f: Function, x: Value, scalar: Type) -> Value:
+    """A `float` as a `half`, or the other way round, by the processor."""
+    target = like(x.type, scalar)
+    return f.emit(f"{'fptrunc' if scalar == 'half' else 'fpext'} {x!r} to {target}", target)
+
+
+def convert_stored(f: Function, x: Value, scalar: Type, signed: bool) -> Value:
+    """`Function.convert` where "half" or "bfloat", the types that memory has, are on either side:
+    by way of `float`.
+    """
+    if element(x.type) in HALF_DTYPES:
+        raw = f.bitcast(x, like(x.type, "i16"))
+        return f.convert(from_half_bits(f, raw, HALF_DTYPES[element(x.type)]), scalar, signed)
+    dtype = HALF_DTYPES[scalar]
+    near = round_to(f, f.convert(x, "float", signed), dtype)
+    return f.bitcast(half_bits(f, near, dtype), like(x.type, scalar))
 
 
 def round_to_odd(f: Function, x: Value) -> Value:

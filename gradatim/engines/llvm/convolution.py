@@ -34,7 +34,7 @@ def schedule_convolution(scheduler: Any, unit: Any, body: Any, writes: Any, writ
     first, second = (scheduler.view(node) for node in head.inputs)
     build = {"convolve": _forward, "convolve_input": _input, "convolve_kernel": _kernel}
     nests = build[head.primitive.name](scheduler, head, first, second)
-    targets = [View(scheduler._storage_of(n), n.shape, contiguous(n.shape)) for n in written]
+    targets = [scheduler.view(n) for n in written]
     for nest in nests:
         scheduler.launches.append(_launch(scheduler, unit, body, writes, targets, nest))
 

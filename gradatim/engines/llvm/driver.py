@@ -29,7 +29,7 @@ from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Launch, LoopNest, View
 from gradatim.engines.llvm.loops import Pieces, emit_loop
 from gradatim.engines.llvm.padding import Pad, emit_pad
 from gradatim.engines.llvm.recurrence import Recurrence, emit_scan
-from gradatim.engines.llvm.rows import emit_rows
+from gradatim.engines.llvm.rows import emit_rows, rows_pointers
 from gradatim.engines.llvm.rowwise import RowNest
 from gradatim.engines.llvm.rowwise_code import emit_rownest
 from gradatim.engines.llvm.schedule import Contraction, Host, Rows, Schedule
@@ -94,6 +94,7 @@ class Planned:
         function: its name; "" for a Node of the reference engine.
         counted: whether `operations` and `bytes` are known here.
         is_packing: whether it only makes ready what another kernel of the launch reads.
+        finishes: whether the operations behind a contraction are done in it.
     """
 
     launch: Launch
@@ -105,6 +106,7 @@ class Planned:
     bytes: float = 0.0
     note: str = ""
     is_packing: bool = False
+    finishes: bool = True
 
 
 def is_shared(pieces: int, cost: float) -> bool:
@@ -179,7 +181,7 @@ class _Writer:
             elif isinstance(code, Recurrence):
                 found = emit_scan(self.module, name, code)
             elif isinstance(code, Rows):
-                found = _plain(emit_rows(self.module, name, code), 3)
+                found = _plain(emit_rows(self.module, name, code), rows_pointers(code))
             else:
                 assert isinstance(code, Contraction)
                 found = _contraction(self.module, name, code)
@@ -244,9 +246,10 @@ class _Writer:
                 is_packing=function != main,
             )  # fmt: skip
         else:
+            finishes = any(name.startswith("output") for name in own.arguments)
             planned = Planned(
                 launch, function, pieces, cost, True, own.flops, own.bytes, own.note,
-                is_packing=not any(name.startswith("output") for name in own.arguments),
+                is_packing=not own.flops and not finishes, finishes=finishes,
             )  # fmt: skip
         self.plan.kernels.append(planned)
 

@@ -48,6 +48,7 @@ SIZES = {
     "double": 8, "ptr": 8,
 }  # fmt: skip
 FLOATS = ("half", "bfloat", "float", "double")
+HALVES = FLOATS[:2]  # types of memory; arithmetic is done in float
 
 
 def element(type: Type) -> Type:
@@ -126,6 +127,14 @@ def vector_constant(numbers: Sequence[bool | int | float], scalar: Type) -> Valu
         return constant(numbers[0], scalar)
     text = ", ".join(f"{scalar} {literal(number, scalar)}" for number in numbers)
     return Value(f"<{text}>", vector(scalar, len(numbers)))
+
+
+def _only_lane(mask: Value) -> int | None:
+    """The one lane that is on in a constant mask."""
+    if not mask.name.startswith("<"):
+        return None
+    on = [lane for lane, text in enumerate(mask.name.split(",")) if "true" in text]
+    return on[0] if len(on) == 1 else None
 
 
 # --- modules -------------------------------------------------------------------------------------
@@ -398,9 +407,11 @@ class Function:
         source, target = element(a.type), like(a.type, scalar)
         if source == scalar:
             return a
+        if source in HALVES or scalar in HALVES:
+            from gradatim.engines.llvm.conversion import convert_stored
+
+            return convert_stored(self, a, scalar, signed)
         if source in FLOATS and scalar in FLOATS:
-            if SIZES[source] == SIZES[scalar]:  # half and bfloat: through float
-                return self.convert(self.convert(a, "float"), scalar)
             word = "fpext" if SIZES[scalar] > SIZES[source] else "fptrunc"
         elif source in FLOATS:
             word = "fptosi" if signed else "fptoui"
@@ -491,6 +502,10 @@ class Function:
         return self.emit(text, type)
 
     def masked_store(self, value: Value, address: Value, mask: Value) -> None:
+        lane = _only_lane(mask)
+        if lane is not None:  # (of such a store LLVM 22 makes one that is too wide)
+            self.store(self.extract(value, lane), self.at(address, lane, element(value.type)))
+            return
         name = f"llvm.masked.store.{suffix(value.type)}.p0"
         align = SIZES[element(value.type)]
         self.module.declare(name, "void", [value.type, "ptr", mask.type])

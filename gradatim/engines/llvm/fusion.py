@@ -49,10 +49,14 @@ class Unit:
         domain: the shape that is walked.
         nodes: in order; a contraction comes first.
         reduced: the axes that its reductions take away.
-        before: the units whose results it reads.
+        before, readers: the units whose results it reads, and those that read its own.
+        bits: one, and those of the units that were merged into this one.
+        above: the bits of all that must run before it.
     """
 
-    __slots__ = ("before", "domain", "first", "kind", "last", "nodes", "reduced")
+    __slots__ = (
+        "above", "before", "bits", "domain", "first", "kind", "nodes", "readers", "reduced",
+    )  # fmt: skip
 
     def __init__(self, kind: str, domain: tuple[int, ...], node: Node, place: int):
         self.kind = kind
@@ -60,7 +64,10 @@ class Unit:
         self.nodes = [node]
         self.reduced: tuple[int, ...] | None = None
         self.before: set[Unit] = set()
-        self.first = self.last = place
+        self.readers: set[Unit] = set()
+        self.bits = 1 << place
+        self.above = 0
+        self.first = place
 
     def __repr__(self) -> str:
         names = " ".join(node.primitive.name for node in self.nodes)
@@ -141,6 +148,8 @@ class Fusion:
             other = self._producer(source)
             if other is not None:
                 unit.before.add(other)
+                other.readers.add(unit)
+                unit.above |= other.above | other.bits
         self.units.append(unit)
         self.unit_of[node] = unit
         if primitive.kind == "reduce" and kind == LOOP:
@@ -330,33 +339,14 @@ class Fusion:
     def _join_argmax(self, node: Node, own: Unit) -> None:
         """Let one kernel find both the largest of each window and where it stands."""
         head = follows_argmax(node)
-        if head is not None and head in self.unit_of:
+        if head is not None and not self._between(self.unit_of[head], own):
             self._merge(self.unit_of[head], own)
 
     def _between(self, early: Unit, late: Unit) -> bool:
-        """Whether something that `late` needs, needs `early` itself."""
-        stack = [unit for unit in late.before if unit is not early]
-        seen = set(stack)
-        while stack:
-            unit = stack.pop()
-            if early in unit.before:
-                return True
-            for other in unit.before:
-                if other not in seen and other.last > early.first:
-                    seen.add(other)
-                    stack.append(other)
-        # The other way round: what `early` needs may not need `late`.
-        stack = [unit for unit in early.before if unit is not late]
-        seen = set(stack)
-        while stack:
-            unit = stack.pop()
-            if late in unit.before:
-                return True
-            for other in unit.before:
-                if other not in seen and other.last > late.first:
-                    seen.add(other)
-                    stack.append(other)
-        return False
+        """Whether some other unit stands between the two, whichever of them comes first."""
+        return any(unit.above & early.bits for unit in late.before if unit is not early) or any(
+            unit.above & late.bits for unit in early.before if unit is not late
+        )
 
     def _merge(self, a: Unit, b: Unit) -> Unit:
         """One unit of two; it has the kind of the contraction, if one is."""
@@ -366,15 +356,27 @@ class Fusion:
         rest.sort(key=lambda n: n.number)
         keep.nodes = [*head, *rest]
         keep.reduced = a.reduced if a.reduced is not None else b.reduced
+        for unit in gone.before:
+            unit.readers.discard(gone)
+            unit.readers.add(keep)
+        for unit in gone.readers:
+            unit.before.discard(gone)
+            unit.before.add(keep)
         keep.before = (a.before | b.before) - {a, b}
-        keep.first, keep.last = min(a.first, b.first), max(a.last, b.last)
+        keep.readers = (a.readers | b.readers) - {a, b}
+        keep.bits |= gone.bits
+        keep.above = (a.above | b.above) & ~keep.bits
+        keep.first = min(a.first, b.first)
         for node in gone.nodes:
             self.unit_of[node] = keep
         gone.nodes = []
-        for unit in self.units:
-            if gone in unit.before:
-                unit.before.discard(gone)
-                unit.before.add(keep)
+        above = keep.above | keep.bits
+        stack = list(keep.readers)
+        while stack:  # what reads the one, waits for what the other waits for
+            unit = stack.pop()
+            if above & ~unit.above:
+                unit.above |= above
+                stack += unit.readers
         return keep
 
     # --- what needs memory -----------------------------------------------------------------------

@@ -209,6 +209,7 @@ class Launch:
         writes: the storages it writes.
         nodes: the Nodes it computes, for reports.
         node: the Node that may fail in it, for its error, or None.
+        checked: the launch that must have found its operands right.
     """
 
     code: Any
@@ -216,6 +217,7 @@ class Launch:
     writes: list[Storage]
     nodes: list[Node] = field(default_factory=list)
     node: Node | None = None
+    checked: Launch | None = None
 
     @property
     def reads(self) -> list[Storage]:

@@ -32,7 +32,6 @@ from gradatim.engines.llvm.emit import (
     constant,
     element,
     lanes,
-    like,
     vector,
     vector_constant,
 )
@@ -55,8 +54,9 @@ MEMORY_TYPES: dict[DType, Type] = {
     dtypes.int32: "i32",
     dtypes.uint64: "i64",
     dtypes.int64: "i64",
-    dtypes.float16: "i16",  # (LLVM knows what to do with its own half types only where the
-    dtypes.bfloat16: "i16",  # processor does)
+    # LLVM moves lanes of its own half types by library functions where the processor has none.
+    dtypes.float16: "i16",
+    dtypes.bfloat16: "i16",
     dtypes.float32: "float",
     dtypes.float64: "double",
 }
@@ -91,7 +91,7 @@ def to_register(f: Function, value: Value, dtype: DType) -> Value:
     if dtype is dtypes.bool_:
         return f.compare("ne", value, 0)
     if dtype is dtypes.float16 or dtype is dtypes.bfloat16:
-        return conversion.from_half_bits(f, f.bitcast(value, like(value.type, "i16")), dtype)
+        return conversion.from_half_bits(f, value, dtype)
     return value
 
 
@@ -763,9 +763,7 @@ class _Emitter:
         # Of few columns several rows at a time, so that additions need not wait for each other.
         copies = UNROLL // size if self.inner and size <= UNROLL // 2 else 1
 
-        def body(
-            accumulated: list[Value], where: dict[int, Value], copy: int = 0
-        ) -> list[Value]:
+        def body(accumulated: list[Value], where: dict[int, Value], copy: int = 0) -> list[Value]:
             places = self._pointers(f, pointers, where)
             fixed = self._fixed(f, places)
             news = list(accumulated)
@@ -805,15 +803,15 @@ class _Emitter:
         if len(axes) == 1 and copies > 1:
             whole = extent // copies * copies
             with f.loop(0, whole, copies, carry) as loop:
-                news = loop.carry
+                news = list(loop.carry)
                 for copy in range(copies):
                     at = f.add(loop.index, copy) if copy else loop.index
                     news = body(news, where | {axes[0]: at}, copy)
                 loop.next(*news)
-            sums: list[Value] = loop.results
+            news = list(loop.results)
             for at in range(whole, extent):
-                sums = body(sums, where | {axes[0]: constant(at, "i64")}, at - whole)
-            return sums
+                news = body(news, where | {axes[0]: constant(at, "i64")}, at - whole)
+            return news
         with f.loop(0, extent, 1, carry) as loop:
             deeper = where | {axes[0]: loop.index}
             loop.next(*self._nested(f, axes[1:], loop.carry, body, deeper, copies))

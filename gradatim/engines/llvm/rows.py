@@ -1,9 +1,9 @@
 """Gather and scatter: rows of axis 0 by an index, as native code.
 
-Every index is checked before anything is moved; the first that is outside ends the kernel with
-status 1 and is left where the report says. A scatter runs on one thread, in order, so that of
-several updates to one row the last wins and sums have the same bits every time. A table of sums has
-the dtype of `accumulator`.
+Every index is looked at before anything is moved, by a kernel of its own; the first that is outside
+ends it with status 1 and is left where the report says. A scatter runs on one thread, in order, so
+that of several updates to one row the last wins and sums have the same bits every time. A table of
+sums has the dtype of `accumulator`.
 """
 
 from __future__ import annotations
@@ -25,48 +25,39 @@ from gradatim.graph.dtypes import DType
 PIECE = 16384
 
 
+def rows_pointers(code: Any) -> int:
+    """How many pointers a `Rows` has: index, result or updates, table."""
+    return {"look": 1, "check": 2}.get(code.how, 3)
+
+
 def emit_rows(module: Module, name: str, code: Any) -> list[Pieces]:
-    """Write the kernel of a `Rows`; its pointers are table, index, updates or result, report."""
+    """Write the kernel of a `Rows`; behind its pointers comes the report."""
     f = module.function(name, ["ptr", "i64", "i64", "ptr"], "i32")
-    table, index, other, report = (f.load("ptr", f.at(f.params[0], k, "ptr")) for k in range(4))
+    pointers = rows_pointers(code)
+    args = [f.load("ptr", f.at(f.params[0], k, "ptr")) for k in range(pointers + 1)]
     count = math.prod(n for n, _, _ in code.index)
     width = math.prod(n for n, _, _ in code.row)
     in_order = code.how in ("scatter_add", "scatter_set")
     per_piece = max(1, count) if in_order else max(1, PIECE // max(1, width))
-    extent = code.axis[0]
     begin = f.mul(f.params[1], per_piece)
     end = f.binary("smin", f.mul(f.params[2], per_piece), count)
-    if not in_order:
-        _each(f, module, code, (table, index, other, report), begin, end, extent, move=True)
-    else:  # check all first: a scatter writes over what it reads
-        _each(f, module, code, (table, index, other, report), begin, end, extent, move=False)
-        _each(f, module, code, (table, index, other, report), begin, end, extent, move=True)
-    f.ret(0)
-    pieces = -(-count // per_piece) if count else 0
-    return [Pieces(name, pieces, 1, count * width / 8)]
-
-
-def _each(
-    f: Function, module: Module, code: Any, pointers: Any, begin: Value, end: Value, extent: int,
-    move: bool,
-) -> None:  # fmt: skip
-    table, index, other, report = pointers
-    type = MEMORY_TYPES[code.dtype]
+    type, table_type = MEMORY_TYPES[code.dtype], MEMORY_TYPES[_table_dtype(code)]
     with f.loop(begin, end) as k:
         where, shift = _offsets(f, k, code.index)
-        row = f.load("i64", f.at(index, where, "i64"))
-        if not move or code.how in ("gather", "check"):
-            outside = f.compare("ge", row, extent, signed=False)
-            with f.if_(outside):
-                f.store(row, report)
+        row = f.load("i64", f.at(args[0], where, "i64"))
+        if pointers < 3:
+            with f.if_(f.compare("ge", row, code.axis[0], signed=False)):
+                f.store(row, args[-1])
                 f.do("ret i32 1")
                 f.start(f.label("dead"))
         if code.how == "check":
-            f.store(row, f.at(other, shift, type))
-        elif move:
-            source = f.at(table, f.mul(row, code.axis[1]), MEMORY_TYPES[_table_dtype(code)])
-            target = f.at(other, shift, type)
-            _row(f, module, code, source, target)
+            f.store(row, f.at(args[1], shift, type))
+        elif code.how != "look":
+            source = f.at(args[2], f.mul(row, code.axis[1]), table_type)
+            _row(f, module, code, source, f.at(args[1], shift, type))
+    f.ret(0)
+    pieces = -(-count // per_piece) if count else 0
+    return [Pieces(name, pieces, 1, count * width / 8)]
 
 
 def _table_dtype(code: Any) -> DType:

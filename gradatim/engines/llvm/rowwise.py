@@ -18,7 +18,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradatim.engines.llvm.kernels import Access, Launch, View, contiguous
+from gradatim.engines.llvm.kernels import (
+    TEMPORARY,
+    Access,
+    Launch,
+    Storage,
+    View,
+    contiguous,
+)
 from gradatim.engines.llvm.loops import divides_integers
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
@@ -114,8 +121,8 @@ def _is_anchor(fusion: Any, unit: Any) -> bool:
 
 
 def _neighbours(fusion: Any, unit: Any) -> list[Any]:
-    readers = [other for other in fusion.units if unit in other.before]
-    found = readers + sorted(unit.before, key=lambda u: u.first)
+    found = sorted(unit.readers, key=lambda u: u.first)
+    found += sorted(unit.before, key=lambda u: u.first)
     return [other for other in found if other.nodes and other.kind in ("loop", "rowwise")]
 
 
@@ -172,10 +179,12 @@ def _read_shape(node: Node) -> Shape:
 
 
 def _reads_rows(fusion: Any, other: Any, unit: Any) -> bool:
-    """Whether a loop reads memory along rows, or once for each."""
+    """Whether a loop reads and writes memory along rows, or once for each."""
     domain, cut = unit.domain, unit.reduced[0]
     for node in other.nodes:
         shape = _read_shape(node)
+        if node.shape == domain and _along(fusion.view(node).strides, domain, cut) != 1:
+            return False  # a part of a concatenation
         for source in node.inputs:
             if fusion.is_inlined(source):
                 if not _iota_is_simple(source, shape, domain, cut):
@@ -204,7 +213,10 @@ def _reads_own_rows(fusion: Any, reader: Any, producer: Any, unit: Any) -> bool:
         for source in node.inputs:
             if fusion.is_inlined(source) or fusion._producer(source) is not producer:
                 continue
-            view = fusion.view(source)
+            if fusion.unit_of.get(source) is producer:  # wherever that writes it
+                view = View(source, source.shape, contiguous(source.shape))
+            else:
+                view = fusion.view(source)
             base = view.storage
             if base.shape == domain and base.primitive.kind != "reduce":
                 if source is not base or shape != domain:
@@ -239,7 +251,7 @@ class _Body:
             if found[0] == "iota":
                 return ("iota", min(found[1], self.cut), found[2])
             return found
-        base = scheduler.fusion.view(node).storage
+        base = node if node in self.members else scheduler.fusion.view(node).storage
         if base in self.members:
             return ("op", self.members[base])
         view = scheduler.view(node)
@@ -260,6 +272,7 @@ def schedule_rows(scheduler: Any, unit: Any) -> None:
     domain, cut = body.domain, body.cut
     length = math.prod(domain[cut:])
     operations, writes, targets = [], [], []
+    copies: list[tuple[View, View, Node]] = []
     for k, node in enumerate(unit.nodes):
         is_select = node.primitive.kind == "select"
         is_full = node.shape == domain
@@ -272,18 +285,21 @@ def schedule_rows(scheduler: Any, unit: Any) -> None:
             RowOperation(node.primitive.name, params, reads, node.dtype, operands, span)
         )
         if node in scheduler.fusion.stored:
-            strides = contiguous(domain[:cut])
-            if span == FULL:
-                strides = (*(s * length for s in strides), 1)
-            else:
-                strides = (*strides, 0)
-            writes.append((Access(node.dtype, strides), ("op", k)))
-            targets.append(View(scheduler._storage_of(node), node.shape, contiguous(node.shape)))
+            view = scheduler.view(node)
+            if len(domain) - cut > 1 and not view.is_contiguous:  # a part of something larger
+                storage = Storage(TEMPORARY, node.dtype, node.size)
+                copies.append((View(storage, node.shape, contiguous(node.shape)), view, node))
+                view = copies[-1][0]
+            strides = _spread(view, node.shape, domain, cut)[:cut]
+            writes.append((Access(node.dtype, (*strides, int(span == FULL))), ("op", k)))
+            targets.append(view)
     code = _merged(
         RowNest(domain[:cut], length, tuple(body.accesses), tuple(operations), tuple(writes))
     )
     storages = [view.storage for view in targets]
     scheduler.launches.append(Launch(code, [*body.views, *targets], storages, list(unit.nodes)))
+    for source, place, node in copies:
+        scheduler._copy(source, place, node)
 
 
 def _merged(nest: RowNest) -> RowNest:

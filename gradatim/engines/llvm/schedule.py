@@ -76,12 +76,15 @@ class Contraction:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Gather or scatter: rows of axis 0, by an index that is checked.
+    """Gather or scatter: rows of axis 0, by an index.
+
+    The pointers are the index; for what moves the result or the updates; and the table.
 
     Attributes:
+        how: "look" only looks whether every index is inside, as does "check", a gather of 0, 1, 2
+            ..., which then gives it back. "gather", "scatter_add" and "scatter_set" trust the
+            index: they come behind a "look".
         dtype: of the updates or the result, and of the table (sums have their accumulator's).
-        how: "gather", "scatter_add", "scatter_set", or "check": a gather of 0, 1, 2 ..., which
-            only looks whether every index is inside.
         axis: how many rows there are to choose from, and what an error calls them.
         index: extent and stride of each axis of the index.
         row: extent of each axis of a row, with its strides in the table and in the other operand.
@@ -390,15 +393,13 @@ class _Scheduler:
     def _indexed(self, unit: Unit) -> None:
         (node,) = unit.nodes
         index = self.view(node.inputs[1])
-        if _is_check(node):
-            x = View(index.storage, node.inputs[0].shape, (0,))  # never read
-        else:
-            x = self.view(node.inputs[0])
         whole = View(self._storage_of(node), node.shape, contiguous(node.shape))
         how = node.primitive.name
-        if how == "gather":
-            table, other = x, whole
-            how = "check" if _is_check(node) else how
+        if _is_check(node):
+            how = "check"
+            table, other = View(None, node.inputs[0].shape, (0,)), whole  # it is never read
+        elif how == "gather":
+            table, other = self.view(node.inputs[0]), whole
         else:
             table, other = whole, self.view(node.inputs[2])
             if how == "scatter_add" and accumulator(node.dtype) is not node.dtype:
@@ -407,18 +408,21 @@ class _Scheduler:
                     node.shape,
                     whole.strides,
                 )
-            self._copy(x, table, node)
+            self._copy(self.view(node.inputs[0]), table, node)
         count = len(index.shape)
-        code = Rows(
-            how,
-            node.dtype,
-            (table.shape[0], table.strides[0], *(node.params or (0,))),
-            tuple(zip(index.shape, index.strides, other.strides[:count])),
-            tuple(zip(table.shape[1:], table.strides[1:], other.strides[count:])),
-        )
-        pointers = [table, index, other]
-        written = other if how in ("gather", "check") else table
-        self.launches.append(Launch(code, pointers, [written.storage], [node], node))
+        axis = (table.shape[0], table.strides[0], *(node.params or (0,)))
+        moved = zip(index.shape, index.strides, other.strides[:count])
+        row = tuple(zip(table.shape[1:], table.strides[1:], other.strides[count:]))
+        code = Rows(how, node.dtype, axis, tuple(moved), row)
+        if how == "check":
+            self.launches.append(Launch(code, [index, other], [other.storage], [node], node))
+            return
+        # Indices are looked at by themselves: that can be done before anything else.
+        looked_at = tuple((n, stride, 0) for n, stride in zip(index.shape, index.strides))
+        look = Launch(Rows("look", node.dtype, axis, looked_at, ()), [index], [], [node], node)
+        written = other if how == "gather" else table
+        move = Launch(code, [index, other, table], [written.storage], [node], checked=look)
+        self.launches += [look, move]
         if table is not whole and written is table:
             self._copy(table, whole, node)
 
@@ -481,7 +485,12 @@ def _is_check(node: Node) -> bool:
 
 
 def _may_fail(node: Node) -> bool:
-    return divides_integers(node.primitive.name, node.dtype)
+    if not divides_integers(node.primitive.name, node.dtype):
+        return False
+    divisor = node.inputs[1]
+    while divisor.primitive is p.EXPAND:
+        divisor = divisor.inputs[0]
+    return divisor.primitive is not p.CONSTANT or not divisor.params[0]
 
 
 class _Body:
@@ -544,53 +553,75 @@ def _in_order(units: Sequence[Unit]) -> list[Unit]:
                 continue
             waiting = sorted((u for u in unit.before if u not in done), key=lambda u: -u.first)
             if waiting:
-                # (Behind it on the stack, all that it waited for has been done by now.)
-                assert unit not in begun, f"kernels that wait for each other: {unit}"
                 begun.add(unit)
+                assert begun.isdisjoint(waiting), f"kernels that wait for each other: {unit}"
                 stack.extend(waiting)
                 continue
             done.add(unit)
+            begun.discard(unit)
             order.append(stack.pop())
     return order
 
 
 class _Order:
-    """Finds an order of the launches in which writing over inputs is safe."""
+    """Finds an order of the launches in which writing outputs is safe.
+
+    Whatever may fail comes first, with all that it needs; an output that is written among those is
+    computed in memory of its own and copied at the end. So is one that takes over an input which
+    somebody must read later.
+    """
 
     def __init__(self, program: Program, launches: list[Launch], outputs: list[Storage]):
         self.program = program
         self.launches = launches
         self.outputs = outputs
         self.after: list[set[int]] = [set() for _ in launches]  # what each launch must wait for
+        self.before: list[int] = []  # the same, and what those wait for: a set of bits
         self.commits: list[Launch] = []
 
     def run(self) -> list[Launch]:
         writers: dict[Storage, list[int]] = {}
+        place = {id(launch): k for k, launch in enumerate(self.launches)}
         for k, launch in enumerate(self.launches):
+            if launch.checked is not None:
+                self.after[k].add(place[id(launch.checked)])
             for storage in launch.reads:
                 self.after[k].update(writers.get(storage, ()))
             for storage in launch.writes:
                 self.after[k].update(w for w in writers.get(storage, ()) if w != k)
                 writers.setdefault(storage, []).append(k)
-        for k in range(len(self.launches)):
             self.after[k].discard(k)
-        failing = [
-            k for k, launch in enumerate(self.launches)
-            if launch.node is not None or isinstance(launch.code, Host)
-        ]  # fmt: skip
-        for position, source in self.program.replaces:
-            storage = self.outputs[position]
-            if not self._write_in_place(storage, source, writers.get(storage, []), failing):
-                self._write_later(storage, writers.get(storage, []))
-        return [*self._sorted(), *self.commits]
+            self.before.append(0)
+            for j in self.after[k]:
+                self.before[k] |= self.before[j] | 1 << j
+        early = 0  # what may fail and what that needs
+        for k, launch in enumerate(self.launches):
+            if launch.node is not None or isinstance(launch.code, Host):
+                early |= self.before[k] | 1 << k
+        replaced = dict(self.program.replaces)
+        readers: dict[int, list[int]] = {source: [] for source in replaced.values()}
+        for k, launch in enumerate(self.launches):
+            for place_ in {s.position for s in launch.reads if s.kind == INPUT}:
+                if place_ in readers:
+                    readers[place_].append(k)
+        for position, storage in enumerate(self.outputs):
+            mine = writers.get(storage, [])
+            source = replaced.get(position)
+            if any(early >> w & 1 for w in mine) or (
+                source is not None
+                and not self._write_in_place(storage, source, mine, readers[source])
+            ):
+                self._write_later(storage)
+        order = self._sorted()
+        first = [k for k in order if early >> k & 1]
+        rest = [k for k in order if not early >> k & 1]
+        return [*(self.launches[k] for k in (*first, *rest)), *self.commits]
 
     def _write_in_place(
-        self, storage: Storage, source: int, writers: list[int], failing: list[int]
+        self, storage: Storage, source: int, writers: list[int], readers: list[int]
     ) -> bool:
-        readers = [
-            k for k, launch in enumerate(self.launches)
-            if any(s.kind == INPUT and s.position == source for s in launch.reads)
-        ]  # fmt: skip
+        """Let the writers of an output wait for the readers of the input that it takes over, if
+        none of these waits for one of those."""
         edges = []
         for w in writers:
             for r in readers:
@@ -598,34 +629,26 @@ class _Order:
                     edges.append((r, w))
                 elif not _same_places(self.launches[w], storage, source) or len(writers) > 1:
                     return False
-            if w in failing:
-                return False
-            edges += [(f, w) for f in failing]
-        added: list[tuple[int, int]] = []
-        for early, late in edges:
-            if late in self._all_before(early):
-                for a, b in added:
-                    self.after[b].discard(a)
-                return False
-            if early not in self.after[late]:
-                self.after[late].add(early)
-                added.append((early, late))
+        if any(self.before[r] >> w & 1 for r, w in edges):
+            return False
+        for w in writers:
+            added = 0
+            for r in readers:
+                if r != w and not self.before[w] >> r & 1:
+                    self.after[w].add(r)
+                    added |= self.before[r] | 1 << r
+            if added:
+                for k, before in enumerate(self.before):
+                    if k == w or before >> w & 1:
+                        self.before[k] |= added
         return True
 
-    def _all_before(self, k: int) -> set[int]:
-        seen: set[int] = set()
-        stack = [k]
-        while stack:
-            for other in self.after[stack.pop()]:
-                if other not in seen:
-                    seen.add(other)
-                    stack.append(other)
-        return seen
-
-    def _write_later(self, storage: Storage, writers: list[int]) -> None:
+    def _write_later(self, storage: Storage) -> None:
         """Compute in memory of its own, and copy when everything else is done."""
         temporary = Storage(TEMPORARY, storage.dtype, storage.size)
         for launch in self.launches:
+            if storage not in launch.reads:
+                continue
             launch.pointers = [
                 View(temporary, v.shape, v.strides, v.offset) if v.storage is storage else v
                 for v in launch.pointers
@@ -635,7 +658,7 @@ class _Order:
         line = (storage.size,)
         self.commits.append(copy(View(temporary, line, (1,)), View(storage, line, (1,)), node))
 
-    def _sorted(self) -> list[Launch]:
+    def _sorted(self) -> list[int]:
         order: list[int] = []
         done: set[int] = set()
         for first in range(len(self.launches)):
@@ -651,7 +674,7 @@ class _Order:
                     continue
                 done.add(k)
                 order.append(stack.pop())
-        return [self.launches[k] for k in order]
+        return order
 
 
 def _same_places(launch: Launch, storage: Storage, source: int) -> bool:

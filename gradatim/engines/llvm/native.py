@@ -7,6 +7,7 @@ and gives the addresses of its functions.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import functools
 import os
 from collections.abc import Iterable, Mapping
@@ -184,6 +185,7 @@ def _jit() -> Any:
 
 
 _loaded = 0
+_floats_used = ctypes.c_int(1)
 
 
 def load(code: bytes, exports: Iterable[str], imports: Mapping[str, int] | None = None) -> Library:
@@ -197,7 +199,11 @@ def load(code: bytes, exports: Iterable[str], imports: Mapping[str, int] | None 
     _loaded += 1
     llvm = binding()
     builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
-    for name, address in (imports or {}).items():
+    found = dict(imports or {})
+    if "windows" in target_description().triple:
+        # Microsoft's linker wants it of whatever computes with floats; nobody reads it.
+        found["_fltused"] = ctypes.addressof(_floats_used)
+    for name, address in found.items():
         builder.import_symbol(name, address)
     names = list(exports)
     for name in names:

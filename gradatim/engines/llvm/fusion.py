@@ -51,7 +51,7 @@ class Unit:
         reduced: the axes that its reductions take away.
         before, readers: the units whose results it reads, and those that read its own.
         bits: one, and those of the units that were merged into this one.
-        above: the bits of all that must run before it.
+        above: of every unit that must run before it, some of the bits.
     """
 
     __slots__ = (
@@ -370,12 +370,11 @@ class Fusion:
         for node in gone.nodes:
             self.unit_of[node] = keep
         gone.nodes = []
-        above = keep.above | keep.bits
         stack = list(keep.readers)
         while stack:  # what reads the one, waits for what the other waits for
             unit = stack.pop()
-            if above & ~unit.above:
-                unit.above |= above
+            if keep.above & ~unit.above:
+                unit.above |= keep.above
                 stack += unit.readers
         return keep
 

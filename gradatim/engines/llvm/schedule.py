@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gradatim.engines.llvm import fusion as fuse
 from gradatim.engines.llvm.along import schedule_along
 from gradatim.engines.llvm.convolution import schedule_convolution
@@ -710,20 +712,19 @@ def _place_temporaries(launches: list[Launch]) -> int:
         for storage in launch.reads:
             if storage.kind == TEMPORARY:
                 spans.setdefault(storage, [k, k])[1] = k
-    placed: list[tuple[int, int, int, int]] = []  # start, end (bytes), first, last launch
+    begin, end, born, died = (np.zeros(len(spans), np.int64) for _ in range(4))
     total = 0
-    for storage, (first, last) in sorted(spans.items(), key=lambda item: -item[0].nbytes):
+    for count, (storage, (first, last)) in enumerate(
+        sorted(spans.items(), key=lambda item: -item[0].nbytes)
+    ):
         size = -(-storage.nbytes // ALIGNMENT) * ALIGNMENT
-        taken = sorted(
-            (start, end) for start, end, born, died in placed if not (died < first or born > last)
-        )
-        offset = 0
-        for start, end in taken:
-            if offset + size <= start:
-                break
-            offset = max(offset, end)
+        (alive,) = np.nonzero((born[:count] <= last) & (died[:count] >= first))
+        alive = alive[np.argsort(begin[alive])]
+        ends = np.maximum.accumulate(np.concatenate([[0], end[alive]]))
+        gaps = np.nonzero(begin[alive] - ends[:-1] >= size)[0]
+        offset = int(ends[gaps[0]] if len(gaps) else ends[-1])
         storage.offset = offset
-        placed.append((offset, offset + size, first, last))
+        begin[count], end[count], born[count], died[count] = offset, offset + size, first, last
         total = max(total, offset + size)
     return total
 

@@ -8,7 +8,7 @@ ENGINE ?= llvm
 PROGRAMS ?= 20000
 JOBS   ?= 1
 
-.PHONY: train test lint types conformance fuzz clean
+.PHONY: train test lint types conformance fuzz fuzz-neon clean
 
 # One stamp file for each set of extras, so that a second run installs nothing.
 $(VENV)/.installed-%: pyproject.toml
@@ -39,6 +39,11 @@ conformance: $(VENV)/.installed-peers $(VENV)/.installed-test
 fuzz: $(VENV)/.installed-test
 	@$(BIN)/python -m tests.engines.fuzz --engine $(ENGINE) --programs $(PROGRAMS) --seed $(SEED) \
 		--jobs $(JOBS) $(if $(GUARD),--guard) $(if $(FEATURES),--features $(FEATURES))
+
+# For AArch64, under qemu. Needs packages qemu-user, gcc-aarch64-linux-gnu, libc6-dev-arm64-cross.
+fuzz-neon: PROGRAMS = 200
+fuzz-neon: ENGINE = neon
+fuzz-neon: fuzz
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -1,11 +1,16 @@
-"""The deck's MNIST classifier: Gradatim beside PyTorch, epoch by epoch in turn, in one process.
+"""The deck's MNIST classifier: Gradatim beside PyTorch.
 
-    python benchmarks/main_job.py [--epochs 5] [--threads 2]
+    python benchmarks/main_job.py [--epochs 5] [--threads 2]             epoch by epoch, in turn
+    python benchmarks/main_job.py --whole [--epochs 5] [--rounds 3]      whole processes, in turn
 
 Both train 784-1000-500-100-10 (ReLU, MSE on one-hot, SGD, learning rate 1, batch 1000) on the
 60,000 digits and count the test digits they get right after each epoch, so that their losses and
-accuracies can be compared too. A first epoch of each is a warm-up and not counted. Needs the
-`peers` extra.
+accuracies can be compared too. A first epoch of each is a warm-up and not counted.
+
+With `--whole` the clock runs from the start of a process to its end: `gradatim train` against a
+program that does the same in PyTorch: imports, reading the digits, training, counting, saving the
+model. Each starts once with an empty cache (of compiled code and of unpacked digits, which both
+read alike) and once with what that left. Needs the `peers` extra.
 """
 
 from __future__ import annotations
@@ -14,8 +19,12 @@ import argparse
 import os
 import platform
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 BATCH, LEARNING_RATE = 1000, 1.0
@@ -25,6 +34,12 @@ Epoch = tuple[float, float]  # the sum of the losses, the accuracy
 
 def main() -> None:
     arguments = read_arguments()
+    if arguments.torch_job:
+        torch_job(arguments.torch_job, arguments.epochs, arguments.threads)
+        return
+    if arguments.whole:
+        whole_processes(arguments.epochs, arguments.rounds, arguments.threads)
+        return
     # The libraries below NumPy read this when they are loaded.
     os.environ |= dict.fromkeys(VARIABLES, str(arguments.threads))
     sides = {"Gradatim": gradatim_epochs(), "PyTorch": torch_epochs(arguments.threads)}
@@ -46,7 +61,73 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--whole", action="store_true", help="time whole processes")
+    parser.add_argument("--rounds", type=int, default=3, help="of --whole")
+    parser.add_argument("--torch-job", metavar="FILE", help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+# --- whole processes -----------------------------------------------------------------------------
+
+
+def torch_job(file: str, epochs: int, threads: int) -> None:
+    """The whole of the main job in PyTorch: what a process of its own does."""
+    import torch
+
+    for number, (loss, accuracy) in enumerate(torch_epochs(threads), 1):
+        print(f"epoch {number}  loss {loss:.6f}  accuracy {accuracy:.4f}", flush=True)
+        if number == epochs:
+            break
+    torch.save({"epochs": epochs, "accuracy": accuracy}, file)
+
+
+def whole_processes(epochs: int, rounds: int, threads: int) -> None:
+    seconds: dict[str, list[float]] = {}
+    for number in range(1, rounds + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            ours = ["-m", "gradatim", "train", "--epochs", str(epochs)]
+            theirs = [__file__, "--epochs", str(epochs), "--threads", str(threads)]
+            for cache in ("cold", "warm"):
+                jobs = {
+                    "Gradatim": [*ours, "--output", str(place / f"run-{cache}")],
+                    "PyTorch": [*theirs, "--torch-job", str(place / f"{cache}.pt")],
+                }
+                for name, command in jobs.items():
+                    code = place / name / "code"
+                    before = _names(code)
+                    spent = _time_process(command, place / name, threads)
+                    seconds.setdefault(f"{name}, {cache}", []).append(spent)
+                    made = len(_names(code) - before)
+                    compiled = f", {made} programs compiled" if name == "Gradatim" else ""
+                    print(f"round {number}  {name:9} {cache}  {spent:6.2f} s{compiled}", flush=True)
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    print(f"\n{platform.machine()}, {threads} threads, {epochs} epochs, median of {rounds}")
+    for cache in ("cold", "warm"):
+        ours, theirs = (medians[f"{name}, {cache}"] for name in ("Gradatim", "PyTorch"))
+        print(
+            f"  {cache} cache: Gradatim {ours:6.2f} s, PyTorch {theirs:6.2f} s, "
+            f"{theirs / ours:.2f} times faster"
+        )
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("*")}
+
+
+def _time_process(command: list[str], cache: Path, threads: int) -> float:
+    """Seconds that a Python process takes, from start to end."""
+    root = str(Path(__file__).resolve().parents[1])
+    environment = os.environ | dict.fromkeys((*VARIABLES, "GRADATIM_NUM_THREADS"), str(threads))
+    environment |= {"PYTHONPATH": root, "GRADATIM_CACHE": str(cache)}
+    begin = time.perf_counter()
+    subprocess.run(
+        [sys.executable, *command], env=environment, check=True, stdout=subprocess.DEVNULL
+    )
+    return time.perf_counter() - begin
+
+
+# --- epoch by epoch ------------------------------------------------------------------------------
 
 
 def gradatim_epochs() -> Iterator[Epoch]:

@@ -33,7 +33,7 @@ def explain_program(
         >>> facts = gd.explain_program(step, gd.ones(2, 3))  # doctest: +ELLIPSIS
         program ...
         >>> facts[0].kernels[-1].fused
-        ('add', 'maximum')
+        ('add', 'relu')
     """
     with watch() as watcher:
         function(*args, **kwargs)

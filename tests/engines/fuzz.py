@@ -182,8 +182,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="worker processes")
     parser.add_argument("--most", type=int, default=100, help="stop after so many failures")
     given = parser.parse_args(arguments)
-    if given.engine not in ENGINES and not given.engine.startswith("broken:"):
-        print(f"no engine is named {given.engine!r}: there are {', '.join(ENGINES)}",
+    known = (*ENGINES, "neon")
+    if given.engine not in known and not given.engine.startswith("broken:"):
+        print(f"no engine is named {given.engine!r}: there are {', '.join(known)}",
               file=sys.stderr)  # fmt: skip
         return 2
     begin = shown = time.monotonic()

@@ -40,7 +40,7 @@ class Guard:
 
     def __call__(self, array: Any, writable: bool) -> Any:
         """A copy of the array, with its strides, in guarded memory."""
-        low, high = _span(array)
+        low, high = span(array)
         room = -(-max(high - low, 1) // PAGE) * PAGE
         memory = mmap.mmap(-1, room + 2 * PAGE)
         whole = np.frombuffer(memory, np.uint8)
@@ -58,7 +58,7 @@ class Guard:
         return copy
 
 
-def _span(array: Any) -> tuple[int, int]:
+def span(array: Any) -> tuple[int, int]:
     """The bytes that an array covers, from its first element's address: lowest, behind the
     highest."""
     if array.size == 0:

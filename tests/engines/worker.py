@@ -29,7 +29,11 @@ Judge = Callable[[Case, Engine, Any], "str | None"]
 
 
 def find_engine(name: str) -> Engine:
-    """An engine of the registry, or one of tests/engines/broken.py."""
+    """An engine of the registry, the emulated one, or one of tests/engines/broken.py."""
+    if name == "neon":
+        from tests.engines.neon import NeonEngine
+
+        return NeonEngine()
     if name == broken.WritesBeforeReading.name:
         return broken.WritesBeforeReading()
     return broken.BrokenEngine(name) if name.startswith("broken:") else get_engine(name)

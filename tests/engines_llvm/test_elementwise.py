@@ -444,36 +444,6 @@ def test_everything_is_lowered_but_what_is_known_not_to_be(kernels: Kernels) -> 
     assert Kernels([case("sin", uint32, 16), case("exp", float64, 16)]).missing[0].name == "sin"
 
 
-def test_no_library_function_is_called(kernels: Kernels) -> None:
-    """The object file asks no symbol of others."""
-    assert [name for name in undefined_symbols(kernels.code) if name] == []
-
-
-def undefined_symbols(code: bytes) -> list[str]:
-    """Names in an ELF file's symbol table that no section defines."""
-    if code[:4] != b"\x7fELF":
-        pytest.skip("not an ELF file")
-    offset = int.from_bytes(code[40:48], "little")
-    size, count = (int.from_bytes(code[k : k + 2], "little") for k in (58, 60))
-    headers = [code[offset + k * size :][:size] for k in range(count)]
-
-    def field(header: bytes, start: int, width: int = 8) -> int:
-        return int.from_bytes(header[start : start + width], "little")
-
-    found = []
-    for header in headers:
-        if field(header, 4, 4) != 2:  # a symbol table
-            continue
-        table = code[field(header, 24) :][: field(header, 32)]
-        strings = headers[field(header, 40, 4)]
-        text = code[field(strings, 24) :][: field(strings, 32)]
-        for k in range(24, len(table), 24):
-            name, section = field(table, k, 4), field(table, k + 6, 2)
-            if section == 0:
-                found.append(text[name : text.index(b"\0", name)].decode())
-    return found
-
-
 @pytest.mark.parametrize("level", ["avx2", "sse2"])
 def test_narrower_processors_compute_the_same(level: str) -> None:
     """This file again with fewer instructions, in a process of its own."""

@@ -381,6 +381,8 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
             turn += 0.15 * vectors  # lines that are crossed
             if abs(p.depth[-1].strides[V]) * SIZES[p.types[V]] >= 1024 and depth > 64:
                 turn += 0.3 * vectors
+            if abs(p.depth[-1].strides[V]) * SIZES[p.types[V]] % 2048 == 0 and depth > 16:
+                turn += 1.5 * vectors  # rows that fall into the same sets of a cache
         if not choice.pack_s and abs(p.depth[-1].strides[S]) * SIZES[p.types[S]] >= 64:
             turn += 0.6 * (1 + rows * SIZES[p.types[S]] / 64) / vectors  # lines that are touched
         if any(v.used < v.width for v in plan.vectors):

@@ -152,11 +152,12 @@ def describe(schedule: Schedule, plan: Plan) -> ProgramFacts:
         if isinstance(launch.code, Recurrence):
             body = tuple(_line(inner) for inner in launch.code.body.launches)
         words = title(launch.code)
+        names = fused(launch.code) if planned.finishes and not planned.is_packing else ()
         if planned.is_packing:
             words = f"prepare {words}"
         kernels.append(
             KernelFacts(
-                launches[id(launch)], words, () if planned.is_packing else fused(launch.code),
+                launches[id(launch)], words, names,
                 planned.note, operations, moved, planned.pieces,
                 bool(planned.function) and is_shared(planned.pieces, planned.cost),
                 _why_not_native(launch), body,

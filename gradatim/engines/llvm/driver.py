@@ -97,6 +97,7 @@ class Planned:
         function: its name; "" for a Node of the reference engine.
         counted: whether `operations` and `bytes` are known here.
         is_packing: whether it only makes ready what another kernel of the launch reads.
+        finishes: whether the operations behind a contraction are done in it.
     """
 
     launch: Launch
@@ -108,6 +109,7 @@ class Planned:
     bytes: float = 0.0
     note: str = ""
     is_packing: bool = False
+    finishes: bool = True
 
 
 def is_shared(pieces: int, cost: float) -> bool:
@@ -264,9 +266,10 @@ class _Writer:
                 is_packing=function != main,
             )  # fmt: skip
         else:
+            finishes = any(name.startswith("output") for name in own.arguments)
             planned = Planned(
                 launch, function, pieces, cost, True, own.flops, own.bytes, own.note,
-                is_packing=not any(name.startswith("output") for name in own.arguments),
+                is_packing=not own.flops and not finishes, finishes=finishes,
             )  # fmt: skip
         self.plan.kernels.append(planned)
 

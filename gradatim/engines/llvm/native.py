@@ -7,10 +7,11 @@ and gives the addresses of its functions.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import functools
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradatim.engines.llvm.emit import Features
 from gradatim.graph.errors import ArgumentError
@@ -69,16 +70,50 @@ def features() -> Features:
     return base
 
 
+class Target(NamedTuple):
+    """What LLVM compiles for: triple, processor name and feature string."""
+
+    triple: str
+    cpu: str
+    features: str
+
+
+# Triples of the systems, and what compiled code of each level may take for granted.
+SYSTEMS = {
+    "linux": "{}-unknown-linux-gnu",
+    "macos": "{}-apple-macosx11.0.0",
+    "windows": "{}-pc-windows-msvc",
+}
+_PROCESSORS = {
+    "sse2": ("x86_64", "x86-64", ""),
+    "avx2": ("x86_64", "haswell", ""),
+    "avx512": ("x86_64", "skylake-avx512", "-prefer-256-bit"),
+    "neon": ("aarch64", "generic", ""),
+}
+
+
+def cross_target(level: str, system: str) -> Target:
+    """A processor that has just what a level of instructions needs, under a system of `SYSTEMS`:
+    for `object_code` that another machine runs.
+
+    >>> cross_target("neon", "macos").triple
+    'aarch64-apple-macosx11.0.0'
+    """
+    llvm = binding()
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    architecture, cpu, text = _PROCESSORS[level]
+    return Target(SYSTEMS[system].format(architecture), cpu, text)
+
+
 @functools.cache
-def target_description() -> tuple[str, str, str]:
-    """Triple, processor name and feature string for LLVM."""
+def target_description() -> Target:
+    """This processor, or the part of it that GRADATIM_CPU_FEATURES leaves."""
     llvm = binding()
     triple = llvm.get_process_triple()
     chosen = level()
-    if chosen == "sse2":
-        return triple, "x86-64", ""
-    if chosen == "avx2":
-        return triple, "haswell", ""
+    if chosen in ("sse2", "avx2"):
+        return Target(triple, *_PROCESSORS[chosen][1:])
     found = llvm.get_host_cpu_features()
     # AMX has state of its own that the operating system must grant; nothing here uses it.
     text = ",".join(
@@ -86,38 +121,42 @@ def target_description() -> tuple[str, str, str]:
     )
     if chosen == "avx512":
         text += ",-prefer-256-bit"
-    return triple, llvm.get_host_cpu_name(), text
+    return Target(triple, llvm.get_host_cpu_name(), text)
 
 
 @functools.cache
-def target_machine(optimize: int = 2) -> Any:
+def target_machine(optimize: int = 2, target: Target | None = None, jit: bool = False) -> Any:
+    """LLVM's code generator for a target; for this processor without one."""
     llvm = binding()
-    triple, cpu, text = target_description()
-    target = llvm.Target.from_triple(triple)
-    return target.create_target_machine(
-        cpu=cpu, features=text, opt=optimize, reloc="pic", codemodel="small", jit=False
-    )
+    chosen = target or target_description()
+    return llvm.Target.from_triple(chosen.triple).create_target_machine(
+        cpu=chosen.cpu, features=chosen.features, opt=optimize, reloc="pic", codemodel="small",
+        jit=jit,
+    )  # fmt: skip
 
 
-def object_code(ir: str, optimize: int = 2) -> bytes:
-    """Compile a module's text to an object file in memory."""
-    llvm = binding()
-    machine = target_machine(optimize)
-    module = llvm.parse_assembly(ir)
-    module.triple = target_description()[0]
+def _module(ir: str, machine: Any) -> Any:
+    module = binding().parse_assembly(ir)
+    module.triple = machine.triple
     module.data_layout = str(machine.target_data)
-    code: bytes = machine.emit_object(module)
+    return module
+
+
+def object_code(ir: str, optimize: int = 2, target: Target | None = None) -> bytes:
+    """Compile a module's text to an object file in memory.
+
+    Args:
+        target: another processor or system to compile for; this one if it is not given.
+    """
+    machine = target_machine(optimize, target)
+    code: bytes = machine.emit_object(_module(ir, machine))
     return code
 
 
-def assembly(ir: str, optimize: int = 2) -> str:
+def assembly(ir: str, optimize: int = 2, target: Target | None = None) -> str:
     """The module as assembly, to be read."""
-    llvm = binding()
-    machine = target_machine(optimize)
-    module = llvm.parse_assembly(ir)
-    module.triple = target_description()[0]
-    module.data_layout = str(machine.target_data)
-    text: str = machine.emit_assembly(module)
+    machine = target_machine(optimize, target)
+    text: str = machine.emit_assembly(_module(ir, machine))
     return text
 
 
@@ -146,6 +185,7 @@ def _jit() -> Any:
 
 
 _loaded = 0
+_floats_used = ctypes.c_int(1)
 
 
 def load(code: bytes, exports: Iterable[str], imports: Mapping[str, int] | None = None) -> Library:
@@ -159,7 +199,11 @@ def load(code: bytes, exports: Iterable[str], imports: Mapping[str, int] | None 
     _loaded += 1
     llvm = binding()
     builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
-    for name, address in (imports or {}).items():
+    found = dict(imports or {})
+    if "windows" in target_description().triple:
+        # Microsoft's linker wants it of whatever computes with floats; nobody reads it.
+        found["_fltused"] = ctypes.addressof(_floats_used)
+    for name, address in found.items():
         builder.import_symbol(name, address)
     names = list(exports)
     for name in names:

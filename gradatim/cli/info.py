@@ -29,7 +29,10 @@ def facts() -> Iterator[tuple[str, str]]:
     yield "Gradatim", f"{gradatim.__version__} in {os.path.dirname(gradatim.__file__)}"
     yield "Python", f"{platform.python_version()} in {sys.prefix}"
     yield "System", f"{platform.system()} {platform.release()} on {platform.machine()}"
-    yield "Libraries", ", ".join(_versions(["numpy", "ml_dtypes", "safetensors", "rich", "typer"]))
+    yield (
+        "Libraries",
+        ", ".join(_versions(["numpy", "llvmlite", "ml_dtypes", "safetensors", "rich", "typer"])),
+    )
     extras = ["polars", "matplotlib", "pillow", "pandas", "scikit-learn"]
     yield "Extras", ", ".join(_versions(extras)) or "none installed"
     yield "Processor", _processor()

@@ -149,14 +149,12 @@ class Features:
         registers: how many of them there are.
         has_fma: whether a multiply and an add round once.
         has_masks: whether loads and stores can be masked by lane at full speed (AVX-512).
-        has_bf16_dot: native products of bfloat16 pairs.
     """
 
     vector_bytes: int = 64
     registers: int = 32
     has_fma: bool = True
     has_masks: bool = True
-    has_bf16_dot: bool = False
 
     @property
     def has_rounding(self) -> bool:

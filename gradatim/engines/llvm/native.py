@@ -64,10 +64,7 @@ FEATURES: dict[str, Features] = {
 @functools.cache
 def features() -> Features:
     """What the emitters may use on this processor."""
-    base = FEATURES[level()]
-    if level() == "avx512" and binding().get_host_cpu_features().get("avx512bf16"):
-        return Features(64, 32, True, True, True)
-    return base
+    return FEATURES[level()]
 
 
 class Target(NamedTuple):

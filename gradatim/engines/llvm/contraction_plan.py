@@ -420,7 +420,7 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
         if not choice.pack_v:
             turn += 0.15 * vectors  # lines that are crossed
             if abs(p.depth[-1].strides[V]) * SIZES[p.types[V]] >= 1024 and depth > 64:
-                turn += 0.3 * vectors
+                turn += 0.5 * vectors
         if not choice.pack_s and abs(p.depth[-1].strides[S]) * SIZES[p.types[S]] >= 64:
             turn += 0.6 * (1 + rows * SIZES[p.types[S]] / 64) / vectors  # lines that are touched
         if any(v.used < v.width for v in plan.vectors):
@@ -446,7 +446,7 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
             elif step is not None and deep and deep[-1].strides[side] == 1:
                 move = 0.4 if deep[-1].extent >= 4 else 1.0
             if far:
-                move = max(move, 1.2 if choice.local else 2.5)
+                move = max(move, 0.8 if choice.local else 2.5)
             if choice.local:
                 move *= (plan.row_blocks, plan.column_blocks)[side == S].blocks
             else:

@@ -27,7 +27,6 @@ from gradatim.engines.llvm.microkernel import Lanes, cover, emit_depth
 from gradatim.engines.llvm.tiling import Axis, collapse, flat_stride, locate, size
 from gradatim.engines.llvm.transpose import piece, transpose
 
-
 # Runs of lanes are fetched this many places of the depth early: each is on another page, and
 # processors do not look ahead there on their own.
 _AHEAD = 12

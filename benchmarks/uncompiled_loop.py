@@ -21,7 +21,7 @@ TURNS = 200
 
 
 def program(torch: Any) -> tuple[Callable[[], None], list[float]]:
-    """The deck's program: a function that does one turn of its loop, and the losses it looked at."""
+    """The deck's program: a function that does one turn of its loop, and its first ten losses."""
     torch.manual_seed(0)
     n, in_dim, hid_dim, out_dim = 50, 100, 500, 10
     x, y = torch.randn(n, in_dim), torch.randn(n, out_dim)

@@ -211,6 +211,11 @@ def test_one_bfloat16_behind_the_last_vector_is_stored_alone(columns):
     check_guarded([p.copysign(numbers(rng, (3, columns), dtypes.bfloat16), scale)])
 
 
+def test_a_program_of_nothing_runs():
+    empty = value(np.ones((0, 3), np.float32))
+    check([p.exp(empty)])
+
+
 # --- memory ---------------------------------------------------------------------------------------
 
 
@@ -218,7 +223,9 @@ def test_a_program_that_cannot_fit_is_refused_before_it_runs():
     column, row = value(np.ones((2**21, 1), np.float32)), value(np.ones((1, 2**21), np.float32))
     product = p.contract(column, row, (1,), (0,))
     closed, _ = program([p.sum_(p.sort(product, 1, False)[0], (0, 1))])
-    with pytest.raises(OutOfMemory, match="can't allocate memory: you tried to allocate [0-9]+ bytes"):
+    with pytest.raises(
+        OutOfMemory, match="can't allocate memory: you tried to allocate [0-9]+ bytes"
+    ):
         LLVMExecutable(closed)
 
 

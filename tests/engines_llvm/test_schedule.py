@@ -223,9 +223,7 @@ def test_a_program_that_cannot_fit_is_refused_before_it_runs():
     column, row = value(np.ones((2**21, 1), np.float32)), value(np.ones((1, 2**21), np.float32))
     product = p.contract(column, row, (1,), (0,))
     closed, _ = program([p.sum_(p.sort(product, 1, False)[0], (0, 1))])
-    with pytest.raises(
-        OutOfMemory, match="can't allocate memory: you tried to allocate [0-9]+ bytes"
-    ):
+    with pytest.raises(OutOfMemory, match=r"you tried to allocate [0-9]+ bytes"):
         LLVMExecutable(closed)
 
 

@@ -29,7 +29,16 @@ from gradatim.graph.dtypes import bool_
 from gradatim.graph.errors import CaptureError
 from gradatim.graph.node import COUNTED, LIVE, NONE, Node, mode
 from gradatim.graph.program import Trace, trace
-from gradatim.realize import Cell, as_exception, compute, executable_of, flush, local, state
+from gradatim.realize import (
+    Cell,
+    as_exception,
+    compute,
+    executable_of,
+    flush,
+    forget_read,
+    local,
+    state,
+)
 from gradatim.tensor import Tensor, handle
 from gradatim.traced import TracedFloat
 
@@ -235,6 +244,8 @@ def _buffer_of(argument: Tensor) -> Any:
     if node.buffer is None:
         node = argument._read()  # which refuses a tensor that has escaped from another step
         compute([node])
+    if state.exposed_read:
+        forget_read()
     return node.buffer
 
 
@@ -481,6 +492,7 @@ def _stand_in(tensor: Tensor) -> Tensor:
         if tensor._requires_grad or tensor._cell.node.history:
             return tensor
     node = tensor._read()
+    forget_read()
     if node.buffer is None:
         compute([node])
     new = Tensor.__new__(Tensor)

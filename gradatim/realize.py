@@ -515,10 +515,15 @@ def detect_anomaly(mode: bool = True, check_nan: bool = True) -> Iterator[None]:
         state.special = state.eager or state.anomaly or state.exposed_read
 
 
-def compute_now(node: Node) -> None:
-    """What `wrap` does to a new Node in the special modes."""
+def forget_read() -> None:
+    """The memory of others that was just read is no operand of the next operation."""
     state.exposed_read = False
     state.special = state.eager or state.anomaly
+
+
+def compute_now(node: Node) -> None:
+    """What `wrap` does to a new Node in the special modes."""
+    forget_read()
     if node.buffer is None:
         compute([node])
     if state.anomaly and node.dtype.is_floating_point:

@@ -628,3 +628,15 @@ def test_a_loss_may_be_returned_after_backward():
     losses = [step(x, y).item() for _ in range(4)]
     assert len(calls) == 1  # captured
     assert losses == sorted(losses, reverse=True)
+
+
+def test_memory_shared_with_numpy_is_an_argument_like_any_other():
+    @gd.compile
+    def total(x):
+        return (x * 2 + 1).sum()
+
+    arrays = [np.full((3, 4), k, np.float32) for k in range(3)]
+    tensors = [gd.from_numpy(array) for array in arrays]
+    assert [total(x).item() for x in tensors] == [12.0, 36.0, 60.0]
+    arrays[0][:] = 5
+    assert total(tensors[0]).item() == 132.0

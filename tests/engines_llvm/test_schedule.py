@@ -211,6 +211,11 @@ def test_one_bfloat16_behind_the_last_vector_is_stored_alone(columns):
     check_guarded([p.copysign(numbers(rng, (3, columns), dtypes.bfloat16), scale)])
 
 
+def test_a_program_of_nothing_runs():
+    empty = value(np.ones((0, 3), np.float32))
+    check([p.exp(empty)])
+
+
 # --- memory ---------------------------------------------------------------------------------------
 
 

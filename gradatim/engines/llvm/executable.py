@@ -92,8 +92,8 @@ class LLVMExecutable:
     def _run_segments(self, arrays: list[Array], inputs: int) -> Failure | None:
         arena = take_arena(self.arena_bytes)
         objects = self.vector(*map(id, arrays))
+        failure: Failure | None = None
         for step in self.steps:
-            failure: Failure | None = None
             if callable(step):
                 failed = step(objects, arena.address, threads.pool().address, self.report)
                 failure = self._failure(failed - 1) if failed else None

@@ -114,7 +114,7 @@ def notes(rows: Sequence[Row], peak: float, left_out: Sequence[str]) -> list[str
     rounds, quiet = sum(r.rounds for r in rows), sum(r.quiet for r in rows)
     if quiet < rounds:
         lines.append(
-            f"{rounds - quiet} of {rounds} rounds left out: the probe was over 5% off its best"
+            f"{rounds - quiet} of {rounds} rounds discarded: the probe was over 5% off its best"
         )
     for row in rows:
         if row.rounds and not row.quiet:

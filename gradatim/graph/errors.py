@@ -46,6 +46,10 @@ class DivisionByZero(Error, RuntimeError):
     """An integer divided by zero (PyTorch raises a RuntimeError for it)."""
 
 
+class OutOfMemory(Error, MemoryError, RuntimeError):
+    """More memory asked for than there is (PyTorch raises a RuntimeError for it)."""
+
+
 class GradientError(Error, RuntimeError):
     """A gradient that was asked for and cannot be had."""
 

@@ -10,10 +10,11 @@ import pytest
 from gradatim.engines.llvm.executable import LLVMExecutable
 from gradatim.engines.llvm.fusion import Fusion
 from gradatim.engines.llvm.kernels import OUTPUT, LoopNest
+from gradatim.engines.llvm.memory import memory_limit
 from gradatim.engines.llvm.schedule import Rows, _in_order, schedule
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
-from gradatim.graph.errors import DivisionByZero, ElementOutOfRange
+from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, OutOfMemory
 from gradatim.graph.program import close, trace
 from gradatim.graph.rewrite import simplify
 from tests.engines_llvm.engines import guarded, numbers, program, run, same_bits, value
@@ -208,3 +209,20 @@ def test_one_bfloat16_behind_the_last_vector_is_stored_alone(columns):
     check_guarded([p.contract(a, b, (1,), (0,))])
     check_guarded([p.copysign(p.contract(a, b, (1,), (0,)), p.expand(scale, (3, columns)))])
     check_guarded([p.copysign(numbers(rng, (3, columns), dtypes.bfloat16), scale)])
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def test_a_program_that_cannot_fit_is_refused_before_it_runs():
+    column, row = value(np.ones((2**21, 1), np.float32)), value(np.ones((1, 2**21), np.float32))
+    product = p.contract(column, row, (1,), (0,))
+    closed, _ = program([p.sum_(p.sort(product, 1, False)[0], (0, 1))])
+    with pytest.raises(OutOfMemory, match=r"you tried to allocate [0-9]+ bytes"):
+        LLVMExecutable(closed)
+
+
+def test_the_limit_of_a_control_group_is_minded(tmp_path):
+    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup/memory.max").write_text("1000000\n")
+    assert memory_limit(str(tmp_path)) == 1_000_000

@@ -44,6 +44,9 @@ from gradatim.engines.llvm.windows import Places, Windows
 
 ALONE = 12_000.0  # nanoseconds of work that are not worth waking a thread for
 _ALONG: dict[Any, Any] = {Extreme: emit_extreme, Cumulative: emit_cumulative}
+STRETCH = 64  # launches of one function
+# (objects, arena, pool, report) -> number of the launch that failed, from 1, or 0
+_DRIVER = ["ptr", "ptr", "ptr", "ptr"]
 REPORT = 4  # int64 words that say what went wrong
 
 
@@ -192,9 +195,27 @@ class _Writer:
         if not launches:
             return
         name = f"run{len(self.plan.segments)}"
-        # (objects, arena, pool, report) -> number of the launch that failed, from 1, or 0
-        f = self.module.function(name, ["ptr", "ptr", "ptr", "ptr"], "i32")
+        self.plan.segments.append(name)
         self.module.declare("gradatim_parallel_for", "i32", ["ptr", "ptr", "ptr", "i64", "i64"])
+        if len(launches) <= STRETCH:
+            self._stretch(name, launches, places)
+            return
+        # LLVM's time grows with the square of a function's length.
+        f = self.module.function(name, _DRIVER, "i32")
+        for k in range(0, len(launches), STRETCH):
+            part = f"{name}_{k // STRETCH}"
+            self._stretch(part, launches[k : k + STRETCH], places[k : k + STRETCH], internal=True)
+            status = f.call(part, "i32", *f.params)
+            with f.if_(f.compare("ne", status, 0)):
+                f.ret(status)
+                f.start(f.label("dead"))
+        f.ret(0)
+
+    def _stretch(
+        self, name: str, launches: list[Launch], places: list[int], internal: bool = False
+    ) -> None:
+        """A function that runs some launches."""
+        f = self.module.function(name, _DRIVER, "i32", internal=internal)
         objects, arena, pool, report = f.params
         bases: dict[Any, Value] = {}
         emitted = [self._kernel(launch.code) for launch in launches]
@@ -228,7 +249,6 @@ class _Writer:
                 self.plan.cost += cost
                 self._note(launch, kernel, function, pieces, cost)
         f.ret(0)
-        self.plan.segments.append(name)
 
     def _stamp(self, f: Function, report: Value, which: int) -> None:
         if self.stamps:

@@ -17,6 +17,7 @@ from gradatim.engines.llvm.describe import describe
 from gradatim.engines.llvm.driver import REPORT, Plan, emit_schedule
 from gradatim.engines.llvm.emit import Module
 from gradatim.engines.llvm.kernels import INPUT, OUTPUT, View
+from gradatim.engines.llvm.memory import Arena, check_size, give_back, take_arena
 from gradatim.engines.llvm.probe import Probe
 from gradatim.engines.llvm.schedule import Rows, Schedule, schedule
 from gradatim.engines.llvm.stamps import NOW
@@ -30,40 +31,6 @@ HOLD_GIL = 1e6  # nanoseconds: a shorter call keeps the GIL, for taking it back 
 SMALL = 2e5  # nanoseconds: a Program as small runs on the reference engine the first time
 
 
-class Arena:
-    """Memory for the temporaries of one call."""
-
-    def __init__(self, size: int):
-        self.size = size
-        self.memory = np.empty(size + 64, np.uint8)
-        address = self.memory.__array_interface__["data"][0]
-        self.start = -address % 64
-        self.address = address + self.start
-
-    def array(self, view: View) -> Array:
-        """A view of a temporary as an array."""
-        dtype = view.storage.dtype
-        size = dtype.itemsize
-        return np.ndarray(
-            view.shape,
-            dtype.numpy,
-            self.memory,
-            self.start + view.storage.offset + view.offset * size,
-            tuple(t * size for t in view.strides),
-        )
-
-
-_arenas: list[Arena] = []  # those that no call uses
-
-
-def _take_arena(size: int) -> Arena:
-    try:
-        arena = _arenas.pop()
-    except IndexError:
-        return Arena(size)
-    return arena if arena.size >= size else Arena(size)
-
-
 class LLVMExecutable:
     """A compiled Program."""
 
@@ -71,6 +38,8 @@ class LLVMExecutable:
         made = schedule(program)
         self.schedule = made
         self.outputs = [(shape, dtype.numpy) for shape, dtype in made.outputs]
+        results = sum(node.size * node.dtype.itemsize for node in program.outputs)
+        check_size(made.arena + results)
         if stamps:
             self.whole_plan, ir = _emit(made, stamps)
             plan, code = _description(self.whole_plan), native.object_code(ir)
@@ -115,13 +84,13 @@ class LLVMExecutable:
 
     def _run(self, objects: Any) -> Failure | None:
         """Run a Program that is one native call."""
-        arena = _take_arena(self.arena_bytes)
+        arena = take_arena(self.arena_bytes)
         failed = self.single(objects, arena.address, threads.pool().address, self.report)
-        _arenas.append(arena)
+        give_back(arena)
         return self._failure(failed - 1) if failed else None
 
     def _run_segments(self, arrays: list[Array], inputs: int) -> Failure | None:
-        arena = _take_arena(self.arena_bytes)
+        arena = take_arena(self.arena_bytes)
         objects = self.vector(*map(id, arrays))
         for step in self.steps:
             failure: Failure | None = None
@@ -132,7 +101,7 @@ class LLVMExecutable:
                 failure = self._host(step, arrays, inputs, arena)
             if failure is not None:
                 break
-        _arenas.append(arena)
+        give_back(arena)
         return failure
 
     def bind(self, inputs: Sequence[Array | None], into: Sequence[Array | None]) -> Bound:
@@ -157,9 +126,9 @@ class LLVMExecutable:
                 array = empty(shape, dtype)
                 objects[k] = id(array)
                 made.append(array)
-            arena = _take_arena(arena_bytes)
+            arena = take_arena(arena_bytes)
             failed = run(objects, arena.address, pool().address, report)
-            _arenas.append(arena)
+            give_back(arena)
             return (None, made) if not failed else (self._failure(failed - 1), [])
 
         return bound

@@ -18,6 +18,7 @@ CASES = [
     ((4, 1), (0, 2), (3, 2)),
     ((9, 9), (-1, 2), (2, -3)),
     ((3, 0), (1, 1), (1, 1)),
+    ((3, 2), (1, 2), (1, -3)),  # of the second axis nothing is left but what is in front
 ]
 
 

@@ -14,7 +14,7 @@ numbers for 0.
 
 from __future__ import annotations
 
-from gradatim.engines.llvm.emit import Function, Type, Value, constant, element, lanes, like
+from gradatim.engines.llvm.emit import Function, Type, Value, constant, element, like
 from gradatim.engines.llvm.vector_tools import bits, from_bits, sign_bit, with_sign
 from gradatim.graph.dtypes import DType, bfloat16, bool_, float16, float64
 
@@ -89,10 +89,6 @@ def half_bits(f: Function, x: Value, dtype: DType) -> Value:
 def from_half_bits(f: Function, x: Value, dtype: DType) -> Value:
     """The `float` of a float16 or bfloat16 that was loaded as an `i16`."""
     if dtype is bfloat16:
-        if lanes(x.type) == 1:
-            # LLVM 22's code generator looks through the bits of a scalar that was loaded as a
-            # `bfloat`, and fails where its sign is copied; it cannot look through this.
-            x = _frozen(f, x)
         return from_bits(f, f.shl(f.convert(x, "i32", signed=False), 16))
     if f.module.features.has_fma:
         return _by_instruction(f, f.bitcast(x, like(x.type, "half")), "float")
@@ -118,7 +114,9 @@ def convert_stored(f: Function, x: Value, scalar: Type, signed: bool) -> Value:
     by way of `float`.
     """
     if element(x.type) in HALF_DTYPES:
-        raw = f.bitcast(x, like(x.type, "i16"))
+        # LLVM 22's code generator looks through the bits of a scalar that was loaded as a
+        # `bfloat`, and fails where its sign is copied; it cannot look through a `freeze`.
+        raw = _frozen(f, f.bitcast(x, like(x.type, "i16")))
         return f.convert(from_half_bits(f, raw, HALF_DTYPES[element(x.type)]), scalar, signed)
     dtype = HALF_DTYPES[scalar]
     near = round_to(f, f.convert(x, "float", signed), dtype)

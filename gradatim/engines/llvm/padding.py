@@ -50,7 +50,7 @@ def padding(source: View, whole: View, before: Shape, fill: Any) -> Pad | None:
         before: elements of `whole` in front of `source`, along each axis.
         fill: a number, or None if it is read.
     """
-    if not whole.is_contiguous or not source.shape or 0 in whole.shape:
+    if not whole.is_contiguous or not source.shape or 0 in (*whole.shape, *source.shape):
         return None
     axes: list[tuple[int, int, int, int]] = []
     for n, stride, size, low in zip(source.shape, source.strides, whole.shape, before):

@@ -330,6 +330,7 @@ def cut(tiles: Plan, lanes: int, by_rows: bool) -> Plan:
 _LOCAL_BYTES = 320 * 1024
 _LOCAL_ROWS = 128
 _LOCAL_PIECES = 20
+_EVEN = 4  # few pieces are a multiple of this, for as many threads
 # Rows of S that are packed at once, at most: whole lines of memory where the rows are neighbours.
 _GROUP_LANES = 64
 
@@ -340,7 +341,15 @@ def cut_local(tiles: Plan, panel: int) -> Plan:
     wanted = max(1, min(_LOCAL_PIECES, work(p) // _PIECE_WORK))
     column_blocks = -(-tiles.columns.count // max(1, _LOCAL_BYTES // panel))
     most = max(1, size(p.rows) // _LOCAL_ROWS)
-    row_blocks = min(most, -(-wanted // (column_blocks * tiles.batches.count)))
+    others = column_blocks * tiles.batches.count
+    row_blocks = min(most, -(-wanted // others))
+    if others * row_blocks < 16 * _EVEN:  # an odd piece at the end would keep one thread waiting
+        within = range(row_blocks, min(most, row_blocks + _EVEN - 1) + 1)
+        beyond = range(row_blocks, 2 * most + 1)
+        row_blocks = next(
+            (n for n in within if others * n % _EVEN == 0),
+            next((n for n in beyond if others * n % 2 == 0), row_blocks),
+        )
     return replace(
         tiles,
         batches=Ranges(tiles.batches.count, 1),

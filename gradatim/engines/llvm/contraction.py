@@ -339,7 +339,7 @@ def _emit_compute(
                     with _each(f, rows_from, rows_to) as row_tile:
                         row = plan.rows.place(f, row_tile)
                         s = _side_pointer(f, plan, S, bases[S], types[S], row_tile, row[0])
-                        following = flat_stride(p.rows, S) * plan.rows.size if fetch else 0
+                        following = (flat_stride(p.rows, S) or 0) * plan.rows.size if fetch else 0
                         over_columns(row, s, f.at(s, following, types[S]))
             else:
                 with _each(f, columns_from, columns_to) as column_tile:

@@ -278,7 +278,8 @@ def plan(features: Features, problem: Problem, choice: Choice, rows_per_piece: i
     tiles = Plan(
         p, choice, rows, columns, row_offsets, vectors, pitch, depth,
         Ranges(depth[0].extent, max(1, depth[0].extent)),
-        *(Ranges(n, n) for n in (size(p.batch), rows.count, columns.count)), group, row_pitch,
+        Ranges(size(p.batch), size(p.batch)), Ranges(rows.count, rows.count),
+        Ranges(columns.count, columns.count), group, row_pitch,
     )  # fmt: skip
     return cut(tiles, lanes, bool(rows_per_piece))
 

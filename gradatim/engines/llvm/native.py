@@ -176,7 +176,7 @@ def _jit() -> Any:
     machine = llvm.Target.from_triple(triple).create_target_machine(
         cpu=cpu, features=text, opt=2, reloc="pic", codemodel="small", jit=True
     )
-    jit = llvm.create_lljit_compiler(machine, use_jit_link=False, suppress_errors=False)
+    jit = llvm.create_lljit_compiler(machine, use_jit_link=True, suppress_errors=False)
     atexit.register(jit.detach)  # never taken apart: a worker may be in its code at the end
     return jit
 

@@ -56,6 +56,10 @@ def differs(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return round(float(np.max(np.abs(a - b) / np.maximum(np.abs(a), 1e-6))), 12)
 
 
+def _looked_at(step: Any) -> Any:
+    return lambda: float(step())
+
+
 def run(
     workload: Workload,
     peers: Sequence[str],
@@ -64,6 +68,7 @@ def run(
     probe: Probe | None,
     best: float = 0.0,
     say: Say = lambda line: None,
+    each_step: bool = False,
 ) -> tuple[Result, float]:
     """Measure one workload.
 
@@ -71,6 +76,8 @@ def run(
         peers: names of sides beside ours. One that fails is left out, and why is in the result.
         probe, best: see `rounds.measure`.
         say: told what happens.
+        each_step: look at the loss of every step, as a loop that prints it does; otherwise at that
+            of a turn's last, and a library may run ahead of its work.
 
     Returns:
         the result, and the best of the probe now.
@@ -97,7 +104,7 @@ def run(
         if not error <= TOLERANCE:
             result.failed[name] = f"its losses differ by {error:.1e}: {losses}"
             continue
-        steps[name] = step
+        steps[name] = _looked_at(step) if each_step else step
     say(f"{workload.name}: {rounds} rounds of {', '.join(steps)} ...")
     result.rounds, best = measure(steps, rounds, probe, best)
     return result, best

@@ -15,6 +15,7 @@ def bench(
     rounds: int = typer.Option(9, help="How many undisturbed rounds to time."),
     threads: int = typer.Option(None, help="How many threads each library may use."),
     peers: str = typer.Option("torch,compile,jax", help="Whom to compare with, or none."),
+    each_step: bool = typer.Option(False, help="Look at the loss of every step, not of a turn."),
     json: str = typer.Option(None, metavar="FILE", help="Write all that was measured."),
     picture: str = typer.Option(None, metavar="FILE", help="Draw a bar chart (PNG)."),
 ) -> None:
@@ -47,7 +48,9 @@ def bench(
     best = probe.peak() if probe else 0.0
     with console.status("") as status:
         for workload in chosen:
-            result, best = run(workload, present, rounds, count, probe, best, status.update)
+            result, best = run(
+                workload, present, rounds, count, probe, best, status.update, each_step
+            )
             results.append(result)
     rows = [report.make_row(result, best) for result in results]
     console.print(report.make_table(rows, best))

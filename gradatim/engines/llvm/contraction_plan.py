@@ -387,8 +387,8 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
                 turn += 1.5 * vectors  # rows that fall into the same sets of a cache
         if not choice.pack_s and abs(p.depth[-1].strides[S]) * SIZES[p.types[S]] >= 64:
             turn += 0.6 * (1 + rows * SIZES[p.types[S]] / 64) / vectors  # lines that are touched
-        if not choice.pack_s and size(p.rows) * depth * SIZES[p.types[S]] > _LARGE_S:
-            turn += 0.5  # many streams from the third cache instead of one
+            if size(p.rows) * depth * SIZES[p.types[S]] > _LARGE_S:
+                turn += 0.5  # from the third cache, and each on another page
         if any(v.used < v.width for v in plan.vectors):
             turn += 0.1 * vectors
     if choice.pack_v and depth * plan.pitch * SIZES[p.nest.accumulate] > _LARGE_PANEL:

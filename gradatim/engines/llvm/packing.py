@@ -27,6 +27,10 @@ from gradatim.engines.llvm.microkernel import Lanes, cover, emit_depth
 from gradatim.engines.llvm.tiling import Axis, collapse, flat_stride, locate, size
 from gradatim.engines.llvm.transpose import piece, transpose
 
+# Runs of lanes are fetched this many places of the depth early: each is on another page, and
+# processors do not look ahead there on their own.
+_AHEAD = 12
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -99,8 +103,14 @@ def _by_runs(f: Function, panel: Panel, source: Value, target: Value) -> None:
     features = f.module.features
     parts = cover(range(panel.used), features.lanes(panel.target), features.has_masks)
 
+    stride = panel.depth[-1].strides[0]
+    ahead = _AHEAD * stride if abs(stride) * SIZES[panel.source] >= 64 else 0
+
     def step(source: Value, target: Value, _: list[Value]) -> list[Value]:
         stop = 0
+        if ahead:
+            for first in range(0, panel.used, 64 // SIZES[panel.source]):
+                f.prefetch(f.at(source, first + ahead, panel.source))
         for part in parts:
             value = _load(f, panel.source, f.at(source, part.offset, panel.source), part)
             stop = part.first + part.width
@@ -164,6 +174,8 @@ def _by_blocks(f: Function, panel: Panel, source: Value, target: Value, stride: 
             here = f.at(origin, start, panel.source)
             rows = []
             for lane in range(count):
+                # What lies behind the last lane of a panel is the next panel's first.
+                f.prefetch(f.at(here, (lane + wide) * stride, panel.source))
                 row = f.load(vector(panel.source, few), f.at(here, lane * stride, panel.source))
                 rows.append(f.convert(row, panel.target))
             there = f.at(goal, f.mul(start, panel.pitch), panel.target)

@@ -22,7 +22,8 @@ train: $(VENV)/.installed-all
 
 test: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest tests --ignore=tests/conformance
-	@$(BIN)/python -m pytest --doctest-modules gradatim
+	@$(BIN)/python -m pytest --doctest-modules gradatim \
+		--ignore gradatim/bench/sides/in_jax.py --ignore gradatim/bench/sides/in_torch.py
 
 lint: $(VENV)/.installed-lint
 	@$(BIN)/ruff check .

@@ -51,7 +51,6 @@ from gradatim.engines.llvm.tiling import (
     cut_columns,
     cut_rows,
     divide,
-    flat_stride,
     known,
     locate,
     minus,
@@ -122,7 +121,7 @@ def emit_contraction(
         chosen = plan(features, partial(whole), chosen.choice, rows_per_piece)
     kernels = []
     for side, on in ((S, chosen.choice.pack_s), (V, chosen.choice.pack_v)):
-        if on and not chosen.choice.local:
+        if on:
             kernels.append(_emit_packing(module, f"{name}_pack_{whole.names[side]}", chosen, side))
     if chosen.problem is whole:
         kernels.append(_emit_compute(module, name, chosen, epilogue, bool(rows_per_piece)))
@@ -145,8 +144,8 @@ def _panel(plan: Plan, side: int) -> Panel:
         target=p.nest.accumulate,
         lanes=tuple(Axis(a.extent, (a.strides[side],)) for a in axes),
         depth=tuple(Axis(a.extent, (a.strides[side],)) for a in p.depth),
-        used=tiling.size * (plan.group if side == S else 1),
-        pitch=plan.row_pitch if side == S else plan.pitch,
+        used=tiling.size,
+        pitch=len(plan.row_offsets) if side == S else plan.pitch,
     )
 
 
@@ -208,15 +207,10 @@ def _emit_compute(
     p, choice = plan.problem, plan.choice
     acc = p.nest.accumulate
     packed = (choice.pack_s, choice.pack_v)
-    apart = tuple(on and not choice.local for on in packed)  # by a kernel of its own
     types = [acc if packed[side] else p.types[side] for side in (S, V)]
     steps = size(plan.depth)
     panel_bytes = plan.pitch * steps * SIZES[acc]
-    fetch = 0
-    if choice.local:
-        fetch = _fetch_rows(plan)
-    elif choice.pack_v and panel_bytes > _PANEL_BYTES:
-        fetch = _fetch(plan)
+    fetch = _fetch(plan) if choice.pack_v and panel_bytes > _PANEL_BYTES else 0
     kernel = Microkernel(
         types[S], types[V], acc, plan.row_offsets, plan.vectors, plan.depth, plan.pitch, fetch
     )
@@ -229,58 +223,16 @@ def _emit_compute(
     buffer_bytes = 0
     if not always:
         buffer_bytes = _emit_finish(module, name, p, plan.rows, plan.columns, plan.pitch, epilogue)
-    own = {}  # where in the scratch memory each side's own panels lie
-    if choice.local:
-        own = {S: _SCRATCH_BYTES, V: _SCRATCH_BYTES}
-        for side in (S, V):
-            if packed[side]:
-                emit_panel(module, f"{name}_panel_{p.names[side]}", _panel(plan, side))
-        own[V] -= round_up(panel_bytes * plan.column_blocks.each, 4096)
-        own[S] = own[V] - round_up(_panel(plan, S).elements * SIZES[acc], 4096)
     f = module.function(name, ["ptr", "i64", "i64", "ptr"], "i32")
     args, begin, end, scratch = f.params
     arguments = [
-        f"packed_{p.names[side]}" if apart[side] else p.names[side] for side in (S, V)
+        f"packed_{p.names[side]}" if packed[side] else p.names[side] for side in (S, V)
     ] + list(p.names[2:])
     pointers = [f.load("ptr", f.at(args, k, "ptr")) for k in range(len(arguments))]
     transposed = f.at_byte(scratch, buffer_bytes)
     order = [plan.column_blocks, plan.row_blocks, plan.batches, plan.parts]
     if by_rows:
         order = [plan.column_blocks, plan.batches, plan.parts, plan.row_blocks]
-
-    def pack(side: int, bases: list[Value], flat: Value, number: Value) -> Value:
-        """Pack a panel into the scratch memory, as the one of this number there."""
-        place = times(f, number, _panel(plan, side).elements * SIZES[acc])
-        target = f.at_byte(scratch, plus(f, place, own[side]))
-        f.call(f"{name}_panel_{p.names[side]}", "void", bases[side], target, flat)
-        return target
-
-    def tile(
-        bases: list[Value], s: Value, v: Value, soon: Value, depth: Value,
-        row: tuple[Value, Value, Value], column: tuple[Value, Value, Value],
-    ) -> None:  # fmt: skip
-        operands = [
-            f.at(
-                f.at(bases[k], locate(f, plan.columns.axes, column[0], k), p.types[k]),
-                locate(f, plan.rows.axes, row[0], k),
-                p.types[k],
-            )
-            for k in p.sides
-        ]
-        common = (s, v, soon, scratch, constant(0, "i64"), depth)
-        places = (*row[1:], *column[1:])
-        finish = (scratch, transposed, *operands, *places)
-        if always:
-            yes = constant(True, "i1")
-            f.call(f"{name}_tile", "void", *common, yes, *operands)
-        elif direct:
-            whole = _is_whole(f, places, plan)
-            f.call(f"{name}_tile", "void", *common, whole, *operands)
-            with f.otherwise(whole):
-                f.call(f"{name}_finish", "void", *finish)
-        else:
-            f.call(f"{name}_tile", "void", *common)
-            f.call(f"{name}_finish", "void", *finish)
 
     with f.loop(begin, end) as piece:
         limits: dict[int, tuple[Value, Value]] = {}
@@ -292,18 +244,15 @@ def _emit_compute(
             limits[id(ranges)] = _block(f, ranges, number)
         first, last = limits[id(plan.parts)]
         depth = minus(f, last, first)
-        rows_from, rows_to = limits[id(plan.row_blocks)]
-        columns_from, columns_to = limits[id(plan.column_blocks)]
         with _each(f, *limits[id(plan.batches)]) as b:
             bases = []
             for k, type in enumerate([*types, *p.types[2:]]):
-                if k < 2 and apart[k]:
+                if k < 2 and packed[k]:
                     panels = (plan.rows, plan.columns)[k].count
                     number = locate(f, p.batch, b, p.packed + k)
                     offset = times(f, number, panels * _panel(plan, k).elements)
                 else:
                     offset = locate(f, p.batch, b, k)
-                    type = p.types[k]
                 if k < 2:
                     offset = plus(f, offset, times(f, first, plan.depth[0].strides[k]))
                 elif plan.parts.blocks > 1:
@@ -311,49 +260,40 @@ def _emit_compute(
                     number, _ = divide(f, first, plan.parts.each)
                     offset = plus(f, offset, times(f, number, total))
                 bases.append(f.at(pointers[k], offset, type))
-            if choice.local:
-                with _each(f, columns_from, columns_to) as column_tile:
-                    c, *_ = plan.columns.place(f, column_tile)
-                    pack(V, bases, c, minus(f, column_tile, columns_from))
-
-                def over_columns(row: tuple[Value, Value, Value], s: Value, soon: Value) -> None:
-                    with _each(f, columns_from, columns_to) as column_tile:
-                        column = plan.columns.place(f, column_tile)
-                        done = minus(f, column_tile, columns_from)
-                        v = f.at_byte(scratch, plus(f, times(f, done, panel_bytes), own[V]))
-                        later = f.at_byte(soon, times(f, done, fetch * steps))
-                        tile(bases, s, v, later, depth, row, column)
-
-                if choice.pack_s:
-                    with f.loop(rows_from, rows_to, plan.group) as group:
-                        start, _, _ = plan.rows.place(f, group)
-                        most = plan.rows.axes[0].extent - plan.rows.size * plan.group
-                        start = f.binary("smin", start, most)
-                        panel = pack(S, bases, start, constant(0, "i64"))
-                        stop = f.binary("smin", f.add(group, plan.group), rows_to)
-                        with f.loop(group, stop) as row_tile:
-                            row = plan.rows.place(f, row_tile)
-                            s = f.at(panel, minus(f, row[0], start), acc)
-                            over_columns(row, s, s)
-                else:
-                    with _each(f, rows_from, rows_to) as row_tile:
-                        row = plan.rows.place(f, row_tile)
-                        s = _side_pointer(f, plan, S, bases[S], types[S], row_tile, row[0])
-                        following = (flat_stride(p.rows, S) or 0) * plan.rows.size if fetch else 0
-                        over_columns(row, s, f.at(s, following, types[S]))
-            else:
-                with _each(f, columns_from, columns_to) as column_tile:
-                    column = plan.columns.place(f, column_tile)
-                    v = _side_pointer(f, plan, V, bases[V], types[V], column_tile, column[0])
-                    with _each(f, rows_from, rows_to) as row_tile:
-                        row = plan.rows.place(f, row_tile)
-                        s = _side_pointer(f, plan, S, bases[S], types[S], row_tile, row[0])
-                        soon = v
-                        if fetch:
-                            done = times(f, minus(f, row_tile, rows_from), fetch * steps)
-                            most = panel_bytes - fetch * steps
-                            soon = f.at_byte(v, f.add(f.binary("smin", done, most), panel_bytes))
-                        tile(bases, s, v, soon, depth, row, column)
+            with _each(f, *limits[id(plan.column_blocks)]) as column_tile:
+                c, c_from, c_to = plan.columns.place(f, column_tile)
+                v = _side_pointer(f, plan, V, bases[V], types[V], column_tile, c)
+                column_bases = [
+                    f.at(bases[k], locate(f, plan.columns.axes, c, k), p.types[k]) for k in p.sides
+                ]
+                rows_from, rows_to = limits[id(plan.row_blocks)]
+                with _each(f, rows_from, rows_to) as row_tile:
+                    r, r_from, r_to = plan.rows.place(f, row_tile)
+                    s = _side_pointer(f, plan, S, bases[S], types[S], row_tile, r)
+                    operands = [
+                        f.at(base, locate(f, plan.rows.axes, r, k), p.types[k])
+                        for base, k in zip(column_bases, p.sides)
+                    ]
+                    soon = v
+                    if fetch:
+                        done = times(f, minus(f, row_tile, rows_from), fetch * steps)
+                        most = panel_bytes - fetch * steps
+                        soon = f.at_byte(v, f.add(f.binary("smin", done, most), panel_bytes))
+                    zero = constant(0, "i64")
+                    common = (s, v, soon, scratch, zero, depth)
+                    places = (r_from, r_to, c_from, c_to)
+                    finish = (scratch, transposed, *operands, *places)
+                    if always:
+                        yes = constant(True, "i1")
+                        f.call(f"{name}_tile", "void", *common, yes, *operands)
+                    elif direct:
+                        whole = _is_whole(f, places, plan)
+                        f.call(f"{name}_tile", "void", *common, whole, *operands)
+                        with f.otherwise(whole):
+                            f.call(f"{name}_finish", "void", *finish)
+                    else:
+                        f.call(f"{name}_tile", "void", *common)
+                        f.call(f"{name}_finish", "void", *finish)
     f.ret(0)
     m, n, k, batch = size(p.rows), size(p.columns), size(p.depth), size(p.batch)
     traffic = batch * (m * k + k * n) * SIZES[p.types[S]]
@@ -493,8 +433,7 @@ def describe(plan: Plan) -> str:
     p, choice = plan.problem, plan.choice
     tile = f"{len(plan.row_offsets)}x{len(plan.vectors)}"
     words = [f"{tile} dot tile" if choice.dot else f"{tile} tile, lanes of {p.names[V]}"]
-    how = "packed in pieces" if choice.local else "packed"
-    words += [f"{p.names[k]} {how}" for k, on in ((S, choice.pack_s), (V, choice.pack_v)) if on]
+    words += [f"{p.names[k]} packed" for k, on in ((S, choice.pack_s), (V, choice.pack_v)) if on]
     if plan.parts.blocks > 1:
         words.append(f"{plan.parts.blocks} parts of the depth")
     return ", ".join(words)
@@ -506,20 +445,6 @@ def _fetch(plan: Plan) -> int:
     row = plan.pitch * SIZES[plan.problem.nest.accumulate]
     each = 8
     while each * plan.row_blocks.each < row and each < 64:
-        each *= 2
-    return each
-
-
-def _fetch_rows(plan: Plan) -> int:
-    """Bytes of the next row tile's S to fetch at every step, where they lie one behind the other
-    and are not packed: they come from the third cache."""
-    p = plan.problem
-    stride = flat_stride(p.rows, S)
-    if plan.choice.pack_s or stride != size(plan.depth) or len(plan.depth) > 1:
-        return 0
-    wanted = len(plan.row_offsets) * SIZES[p.types[S]]
-    each = 8
-    while each * plan.column_blocks.each < wanted and each < 64:
         each *= 2
     return each
 

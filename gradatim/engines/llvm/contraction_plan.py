@@ -91,8 +91,6 @@ class Choice:
         rows, vectors: the register tile.
         dot: lanes run along the depth; `vectors` are columns then.
         parts: into how many parts the depth is cut, at least.
-        local: each piece packs the panels it needs into its thread's scratch memory, and goes over
-            them for one tile of rows after the other; else kernels of their own pack them all.
     """
 
     swapped: bool
@@ -102,7 +100,6 @@ class Choice:
     vectors: int
     dot: bool = False
     parts: int = 1
-    local: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,8 +193,6 @@ class Plan:
         depth: the axes that are summed over, with strides of S and V (packed where they are).
         parts: how many parts of the outermost depth axis are summed apart, and places of each.
         batches, row_blocks, column_blocks: likewise the ranges that pieces are made of.
-        group: how many tiles of rows are packed together.
-        row_pitch: lanes of a panel of S.
     """
 
     problem: Problem
@@ -212,8 +207,6 @@ class Plan:
     batches: Ranges
     row_blocks: Ranges
     column_blocks: Ranges
-    group: int = 1
-    row_pitch: int = 0
 
     @property
     def pieces(self) -> int:
@@ -259,13 +252,7 @@ def plan(features: Features, problem: Problem, choice: Choice, rows_per_piece: i
         offsets = range(width) if choice.pack_v else columns.offsets(V)
         vectors = cover(offsets, lanes, features.has_masks)
         pitch = round_up(max(v.first + v.width for v in vectors), lanes)
-    group = 1
-    if choice.local and choice.pack_s and not rows.cut:
-        group = max(1, min(_GROUP_LANES // rows.size, rows.axes[0].extent // rows.size))
-    row_pitch = rows.size * group
-    if group > 1:
-        row_pitch += lanes  # (no power of two, which would use few of the first cache's sets)
-    below = [row_pitch, pitch]
+    below = [rows.size, pitch]
     axes = []
     for axis in reversed(p.depth):
         pair = [axis.strides[S], axis.strides[V]]
@@ -278,8 +265,7 @@ def plan(features: Features, problem: Problem, choice: Choice, rows_per_piece: i
     tiles = Plan(
         p, choice, rows, columns, row_offsets, vectors, pitch, depth,
         Ranges(depth[0].extent, max(1, depth[0].extent)),
-        Ranges(size(p.batch), size(p.batch)), Ranges(rows.count, rows.count),
-        Ranges(columns.count, columns.count), group, row_pitch,
+        *(Ranges(n, n) for n in (size(p.batch), rows.count, columns.count)),
     )  # fmt: skip
     return cut(tiles, lanes, bool(rows_per_piece))
 
@@ -298,8 +284,6 @@ def cut(tiles: Plan, lanes: int, by_rows: bool) -> Plan:
     if by_rows:
         return replace(tiles, row_blocks=Ranges(rows, tiles.rows.along))
     panel = depth * SIZES[p.nest.accumulate] * (_DOT_PANEL if tiles.choice.dot else tiles.pitch)
-    if tiles.choice.local:
-        return cut_local(tiles, panel)
     results = size(p.rows) * size(p.columns) * batch
     parts = max(tiles.choice.parts, -(-panel // _PANEL_LIMIT) if rows >= 4 else 1)
     parts = max(1, min(parts, _PARTIAL_LIMIT // (4 * results), tiles.parts.count))
@@ -327,44 +311,14 @@ def cut(tiles: Plan, lanes: int, by_rows: bool) -> Plan:
     )
 
 
-# Bytes of panels that a piece packs and keeps in the second cache, and rows that make it worth it.
-_LOCAL_BYTES = 320 * 1024
-_LOCAL_ROWS = 128
-_LOCAL_PIECES = 20
-_EVEN = 4  # few pieces are a multiple of this, for as many threads
-# Rows of S that are packed at once, at most: whole lines of memory where the rows are neighbours.
-_GROUP_LANES = 64
-
-
-def cut_local(tiles: Plan, panel: int) -> Plan:
-    """Pieces that pack for themselves: some panels, and as many rows as leave pieces enough."""
-    p = tiles.problem
-    wanted = max(1, min(_LOCAL_PIECES, work(p) // _PIECE_WORK))
-    column_blocks = -(-tiles.columns.count // max(1, _LOCAL_BYTES // panel))
-    most = max(1, size(p.rows) // _LOCAL_ROWS)
-    others = column_blocks * tiles.batches.count
-    row_blocks = min(most, -(-wanted // others))
-    if others * row_blocks < 16 * _EVEN:  # an odd piece at the end would keep one thread waiting
-        within = range(row_blocks, min(most, row_blocks + _EVEN - 1) + 1)
-        beyond = range(row_blocks, 2 * most + 1)
-        row_blocks = next(
-            (n for n in within if others * n % _EVEN == 0),
-            next((n for n in beyond if others * n % 2 == 0), row_blocks),
-        )
-    return replace(
-        tiles,
-        batches=Ranges(tiles.batches.count, 1),
-        row_blocks=ranges(tiles.rows.count, row_blocks, tiles.group),
-        column_blocks=ranges(tiles.columns.count, column_blocks),
-    )
-
-
 # --- choosing ------------------------------------------------------------------------------------
 
 # Behind a depth up to this, what becomes of a tile's sums takes a good part of the time.
 LITTLE_DEPTH = 192
 # Panels of V with more bytes than this come from the second cache with some delay.
 _LARGE_PANEL = 224 * 1024
+# With more bytes than this, all of S comes from the third cache.
+_LARGE_S = 1 << 20
 
 
 def is_whole(tiling: Tiling) -> bool:
@@ -392,8 +346,6 @@ def choices(features: Features, nest: Nest, by_rows: bool = False) -> Iterator[C
                 for pack_s in (False,) if by_rows else (True,) if must else (False, True):
                     for pack_v in (True,) if must else (False, True):
                         yield Choice(swapped, pack_s, pack_v, rows, vectors)
-                if not by_rows and not must and count >= _LOCAL_ROWS:
-                    yield Choice(swapped, False, True, rows, vectors, local=True)
     if not must and is_float(nest.dtype):
         for rows, columns in ((1, 8), (8, 1), (4, 4), (4, 6), (6, 4), (3, 9), (9, 3), (2, 12)):
             if rows * columns + min(rows, columns) + spare <= features.registers:
@@ -435,6 +387,8 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
                 turn += 1.5 * vectors  # rows that fall into the same sets of a cache
         if not choice.pack_s and abs(p.depth[-1].strides[S]) * SIZES[p.types[S]] >= 64:
             turn += 0.6 * (1 + rows * SIZES[p.types[S]] / 64) / vectors  # lines that are touched
+            if size(p.rows) * depth * SIZES[p.types[S]] > _LARGE_S:
+                turn += 0.5  # from the third cache, and each on another page
         if any(v.used < v.width for v in plan.vectors):
             turn += 0.1 * vectors
     if choice.pack_v and depth * plan.pitch * SIZES[p.nest.accumulate] > _LARGE_PANEL:
@@ -458,12 +412,8 @@ def cost(features: Features, plan: Plan, resident: Sequence[str] = ()) -> float:
             elif step is not None and deep and deep[-1].strides[side] == 1:
                 move = 0.4 if deep[-1].extent >= 4 else 1.0
             if far:
-                move = max(move, 0.8 if choice.local else 2.5)
-            if choice.local:
-                move *= (plan.row_blocks, plan.column_blocks)[side == S].blocks
-            else:
-                total += 30_000
-            total += distinct * depth * tiling.count * pitch * move
+                move = max(move, 1.0)
+            total += distinct * depth * tiling.count * pitch * move + 30_000
     return total
 
 
@@ -476,22 +426,10 @@ def fits(features: Features, plan: Plan) -> bool:
     """Whether a plan is one that its choice stands for, and its tile stays in registers."""
     choice = plan.choice
     rows, vectors = len(plan.row_offsets), len(plan.vectors)
-    if choice.local and not may_be_local(plan):
-        return False
     if choice.dot:
         inner = plan.depth[-1]
         return inner.strides == (1, 1) and inner.extent >= 8 and rows * vectors >= 1
     return vectors <= choice.vectors + 3 and rows * vectors <= max(16, features.registers)
-
-
-def may_be_local(plan: Plan) -> bool:
-    """Whether pieces may pack for themselves: one matrix product, its depth summed at once, and
-    panels that a thread's second cache keeps."""
-    p = plan.problem
-    if size(p.batch) > 1 or not all(flat_stride(g, k) for g, k in ((p.rows, S), (p.columns, V))):
-        return False
-    panels = size(plan.depth) * plan.pitch * SIZES[p.nest.accumulate] * plan.column_blocks.each
-    return panels <= 2 * _LOCAL_BYTES and plan.rows.size * plan.group <= size(p.rows)
 
 
 def choose(

@@ -89,12 +89,6 @@ def trained(engine, threads, seed, kind):
     return done.stdout.strip()
 
 
-def has_convolutions():
-    from gradatim import nn
-
-    return hasattr(nn, "Conv2d") and hasattr(nn, "MaxPool2d")
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_a_perceptron_trains_to_the_same_bits_on_1_2_and_4_threads(engine, seed):
     one, two, four = (trained(engine, threads, seed, "mlp") for threads in (1, 2, 4))
@@ -104,7 +98,5 @@ def test_a_perceptron_trains_to_the_same_bits_on_1_2_and_4_threads(engine, seed)
 
 @pytest.mark.parametrize("seed", range(2))
 def test_a_convolutional_network_does_too(engine, seed):
-    if not has_convolutions():
-        pytest.skip("there are no convolutions")
     one, two, four = (trained(engine, threads, seed, "cnn") for threads in (1, 2, 4))
     assert one == two == four

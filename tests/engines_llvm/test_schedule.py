@@ -231,3 +231,11 @@ def test_the_limit_of_a_control_group_is_minded(tmp_path):
     (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
     (tmp_path / "sys/fs/cgroup/memory.max").write_text("1000000\n")
     assert memory_limit(str(tmp_path)) == 1_000_000
+
+
+def test_a_number_of_numpys_is_taken_as_the_array_it_stands_for() -> None:
+    """Native code reads array objects; a NumPy scalar is laid out otherwise."""
+    x = p.value(np.zeros((), np.float32), (), dtypes.float32)
+    closed, _ = program([p.add(x, x)])
+    failure, (result,) = LLVMExecutable(closed)([np.float32(3)], [None])  # type: ignore[list-item]
+    assert failure is None and result == 6

@@ -74,7 +74,8 @@ class LLVMExecutable:
             np.empty(*self.outputs[k]) if target is None else target
             for k, target in enumerate(into)
         ]
-        arrays = [*inputs, *results]
+        # Native code reads the array objects themselves: a number of NumPy's is none.
+        arrays = [a if isinstance(a, np.ndarray) else np.asarray(a) for a in (*inputs, *results)]
         if self.single is None:
             with deferred_interrupts():  # between two segments, outputs may be half written
                 failure = self._run_segments(arrays, len(inputs))

@@ -34,13 +34,18 @@ def compiler_digest() -> str:
     import numpy as np
 
     from gradatim.engines.llvm import native
+    from gradatim.engines.llvm.driver import data_offset
 
     digest = hashlib.sha256()
     root = Path(__file__).resolve().parents[2]
     for room in ("engines", "engines/llvm", "graph"):
         for path in sorted((root / room).glob("*.py")):
             digest.update(path.name.encode() + path.read_bytes())
-    facts = (native.target_description(), native.features(), np.__version__, llvmlite.__version__)
+    # (Where an array keeps its pointer is written into the code, and differs between Pythons.)
+    facts = (
+        native.target_description(), native.features(), np.__version__, llvmlite.__version__,
+        data_offset(),
+    )  # fmt: skip
     digest.update(repr(facts).encode())
     return digest.hexdigest()
 

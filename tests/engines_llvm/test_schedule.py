@@ -9,9 +9,10 @@ import pytest
 
 from gradatim.engines.llvm.executable import LLVMExecutable
 from gradatim.engines.llvm.fusion import Fusion
-from gradatim.engines.llvm.kernels import OUTPUT, LoopNest
+from gradatim.engines.llvm.kernels import OUTPUT, LoopNest, Rows
 from gradatim.engines.llvm.memory import memory_limit
-from gradatim.engines.llvm.schedule import Rows, _in_order, schedule
+from gradatim.engines.llvm.ordering import _in_order
+from gradatim.engines.llvm.schedule import schedule
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, OutOfMemory

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import gradatim
-from gradatim.engines.llvm import threads
+from gradatim.engines.llvm import pool_code, threads
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError
 
 # Kernels to share out. `args` points to an array of words, different for each.
@@ -297,12 +297,12 @@ def test_every_piece_is_done_once(count):
 
 
 def test_more_threads_than_regions():
-    hire(threads.REGIONS + 4)
+    hire(pool_code.REGIONS + 4)
     for pieces in (15, 16, 17, 300):
         counters = np.zeros(pieces, np.int32)
         assert share("count", words(counters), pieces, times=50) == 0
         assert counters.tolist() == [50] * pieces
-    assert share("meet", words(0, threads.REGIONS + 4), threads.REGIONS + 4) == 0
+    assert share("meet", words(0, pool_code.REGIONS + 4), pool_code.REGIONS + 4) == 0
 
 
 def test_more_pieces_than_chunks_can_be_counted():
@@ -371,7 +371,7 @@ def test_scratch_that_cannot_be_had_is_a_status_and_nothing_runs():
     output, _ = run_script("""
 counters = np.zeros(4, np.int32)
 threads.reserve_scratch(1 << 62)
-print(share("count", words(counters), 4) == threads.OUT_OF_MEMORY, counters.tolist())
+print(share("count", words(counters), 4) == pool_code.OUT_OF_MEMORY, counters.tolist())
 """)
     assert output.startswith("True [0, 0, 0, 0]")
 
@@ -695,26 +695,6 @@ def test_the_interpreter_ends_at_once(ending):
 # --- how many threads ----------------------------------------------------------------------------
 
 
-def test_the_number_of_threads_from_the_environment(monkeypatch):
-    for text, count in {"1": 1, "3": 3, " 8 ": 8, "1024": 1024}.items():
-        monkeypatch.setenv("GRADATIM_NUM_THREADS", text)
-        assert threads.default_threads() == count
-    monkeypatch.setenv("GRADATIM_NUM_THREADS", "")
-    assert 1 <= threads.default_threads() <= (os.cpu_count() or 1)
-
-
-@pytest.mark.parametrize("text", ["two", "0", "-1", "1.5", "1025", "²", "1e1", "99999999999999"])
-def test_nonsense_in_the_environment(monkeypatch, text):
-    monkeypatch.setenv("GRADATIM_NUM_THREADS", text)
-    expected = (
-        f"GRADATIM_NUM_THREADS is {text!r}: set it to a whole number from 1 to 1024, "
-        "or unset it to use every core"
-    )
-    with pytest.raises(ArgumentError) as caught:
-        threads.default_threads()
-    assert str(caught.value) == expected
-
-
 def test_the_number_that_was_set_is_the_number_there_is():
     threads.set_num_threads(3)
     assert threads.get_num_threads() == threads.pool().threads == 3
@@ -744,43 +724,6 @@ print(threads.get_num_threads())
     assert output.split()[0] == "1"
 
 
-CGROUPS = {
-    "version 2": ("0::/a/b", {"a/b/cpu.max": "150000 100000", "cpu.max": "max 100000"}, 1.5),
-    "version 2, above": (
-        "0::/a/b",
-        {"a/b/cpu.max": "max 100000", "a/cpu.max": "50000 100000"},
-        0.5,
-    ),
-    "version 2, the host's path": ("0::/docker/xyz", {"cpu.max": "300000 100000"}, 3),
-    "version 1": (
-        "4:memory:/x\n3:cpu,cpuacct:/x",
-        {"cpu/x/cpu.cfs_quota_us": "200000", "cpu/x/cpu.cfs_period_us": "100000"},
-        2,
-    ),
-    "version 1, none": (
-        "1:cpu:/\n0::/",
-        {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"},
-        math.inf,
-    ),
-    "nonsense": ("what\n0::/", {"cpu.max": "much\n"}, math.inf),
-}
-
-
-@pytest.mark.parametrize("lines, files, cores", CGROUPS.values(), ids=CGROUPS.keys())
-def test_the_quota_of_the_control_group(tmp_path, lines, files, cores):
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text(lines + "\n")
-    for name, text in files.items():
-        path = tmp_path / "sys/fs/cgroup" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    assert threads.cgroup_cores(str(tmp_path)) == cores
-
-
-def test_no_control_groups(tmp_path):
-    assert threads.cgroup_cores(str(tmp_path)) == math.inf
-
-
 # --- other machines ------------------------------------------------------------------------------
 
 
@@ -798,7 +741,7 @@ def test_no_control_groups(tmp_path):
 def test_the_pool_assembles_elsewhere(triple):
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
-    module = llvm.parse_assembly(threads.pool_ir(triple))
+    module = llvm.parse_assembly(pool_code.pool_ir(triple))
     module.verify()
     machine = llvm.Target.from_triple(triple).create_target_machine(opt=2)
     assembly = machine.emit_assembly(module)

@@ -20,16 +20,10 @@ from gradatim.engines.llvm.emit import (
     vector,
     vector_constant,
 )
-from gradatim.engines.llvm.loops import (
-    MEMORY_TYPES,
-    REGISTER_TYPES,
-    Pieces,
-    to_memory,
-    to_register,
-)
+from gradatim.engines.llvm.loops import Pieces
+from gradatim.engines.llvm.nests import PIECE
+from gradatim.engines.llvm.operations import MEMORY_TYPES, REGISTER_TYPES, to_memory, to_register
 from gradatim.graph.dtypes import DType
-
-PIECE = 16384  # points that one piece should have at least
 
 
 def _start(

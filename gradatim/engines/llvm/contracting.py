@@ -8,7 +8,7 @@ from typing import Any
 from gradatim.engines.llvm.contraction import Nest, Side
 from gradatim.engines.llvm.conversion import HALF_TYPES, round_to
 from gradatim.engines.llvm.emit import Function, Value, constant, lanes, vector
-from gradatim.engines.llvm.loops import (
+from gradatim.engines.llvm.operations import (
     MEMORY_TYPES,
     REGISTER_TYPES,
     emit_operations,

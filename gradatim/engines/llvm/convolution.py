@@ -58,7 +58,8 @@ class _Nest:
 def _launch(
     scheduler: Any, unit: Any, body: Any, writes: Any, targets: list[View], nest: _Nest
 ) -> Launch:
-    from gradatim.engines.llvm.schedule import Contraction, _may_fail
+    from gradatim.engines.llvm.kernels import Contraction
+    from gradatim.engines.llvm.schedule import _may_fail
 
     head = unit.nodes[0]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from gradatim.engines.facts import KernelFacts, ProgramFacts
 from gradatim.engines.llvm.driver import Plan, is_shared
-from gradatim.engines.llvm.kernels import Launch, LoopNest
+from gradatim.engines.llvm.kernels import Contraction, Host, Launch, LoopNest, Rows
 from gradatim.engines.llvm.recurrence import Recurrence, batch_blocks
 from gradatim.engines.llvm.rowwise import RowNest
-from gradatim.engines.llvm.schedule import Contraction, Host, Rows, Schedule
+from gradatim.engines.llvm.schedule import Schedule
 
 Counts = tuple[float, float]  # floating-point operations, bytes
 

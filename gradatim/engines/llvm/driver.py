@@ -25,14 +25,23 @@ from gradatim.engines.llvm.along_code import (
 from gradatim.engines.llvm.contracting import contraction_parts
 from gradatim.engines.llvm.contraction import emit_contraction
 from gradatim.engines.llvm.emit import Function, Module, Value, constant
-from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Launch, LoopNest, View
+from gradatim.engines.llvm.kernels import (
+    INPUT,
+    OUTPUT,
+    Contraction,
+    Host,
+    Launch,
+    LoopNest,
+    Rows,
+    View,
+)
 from gradatim.engines.llvm.loops import Pieces, emit_loop
 from gradatim.engines.llvm.padding import Pad, emit_pad
 from gradatim.engines.llvm.recurrence import Recurrence, emit_scan
 from gradatim.engines.llvm.rows import emit_rows, rows_pointers
 from gradatim.engines.llvm.rowwise import RowNest
 from gradatim.engines.llvm.rowwise_code import emit_rownest
-from gradatim.engines.llvm.schedule import Contraction, Host, Rows, Schedule
+from gradatim.engines.llvm.schedule import Schedule
 from gradatim.engines.llvm.stamps import now
 from gradatim.engines.llvm.window_code import (
     emit_places,

@@ -16,10 +16,10 @@ from gradatim.engines.llvm import cache, native, threads
 from gradatim.engines.llvm.describe import describe
 from gradatim.engines.llvm.driver import REPORT, Plan, emit_schedule
 from gradatim.engines.llvm.emit import Module
-from gradatim.engines.llvm.kernels import INPUT, OUTPUT, View
+from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Rows, View
 from gradatim.engines.llvm.memory import Arena, check_size, give_back, take_arena
 from gradatim.engines.llvm.probe import Probe
-from gradatim.engines.llvm.schedule import Rows, Schedule, schedule
+from gradatim.engines.llvm.schedule import Schedule, schedule
 from gradatim.engines.llvm.stamps import NOW
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange
 from gradatim.graph.program import Program

@@ -12,7 +12,7 @@ Constants and iotas are written into the loops that read them.
 from __future__ import annotations
 
 from gradatim.engines.llvm.kernels import View, contiguous
-from gradatim.engines.llvm.loops import can_lower, divides_integers
+from gradatim.engines.llvm.operations import can_lower, divides_integers
 from gradatim.engines.llvm.rowwise import join_rows
 from gradatim.engines.llvm.windows import follows_argmax
 from gradatim.graph import primitives as p

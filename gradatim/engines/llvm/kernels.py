@@ -9,6 +9,7 @@ what is written, and what is reduced.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -222,6 +223,91 @@ class Launch:
     @property
     def reads(self) -> list[Storage]:
         return [view.storage for view in self.pointers]
+
+
+@dataclass(frozen=True, slots=True)
+class Contraction:
+    """A contraction and the operations done on its result while that is in registers.
+
+    Operand 0 is `a`, 1 is `b`; then come the reads of the epilogue, then the outputs. In the
+    epilogue's references `("acc", 0)` is the contraction's result.
+
+    Attributes:
+        batch, rows, columns, depth: the axes, as `(extent, stride in a, stride in b)`.
+        reads, writes: of the epilogue; strides over the axes batch, rows, columns.
+    """
+
+    dtype: Any
+    batch: tuple[tuple[int, int, int], ...]
+    rows: tuple[tuple[int, int], ...]
+    columns: tuple[tuple[int, int], ...]
+    depth: tuple[tuple[int, int, int], ...]
+    reads: tuple[Access, ...]
+    operations: tuple[Operation, ...]
+    writes: tuple[tuple[Access, Any], ...]
+
+    def __repr__(self) -> str:
+        sizes = [math.prod(a[0] for a in axes) for axes in (self.batch, self.rows, self.columns)]
+        depth = math.prod(a[0] for a in self.depth)
+        names = " ".join(op.name for op in self.operations)
+        return f"contract {self.dtype.name} {sizes} over {depth}" + (
+            f", then {names}" * bool(names)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Gather or scatter: rows of axis 0, by an index.
+
+    The pointers are the index; for what moves the result or the updates; and the table.
+
+    Attributes:
+        how: "look" only looks whether every index is inside, as does "check", a gather of 0, 1, 2
+            ..., which then gives it back. "gather", "scatter_add" and "scatter_set" trust the
+            index: they come behind a "look".
+        dtype: of the updates or the result, and of the table (sums have their accumulator's).
+        axis: how many rows there are to choose from, and what an error calls them.
+        index: extent and stride of each axis of the index.
+        row: extent of each axis of a row, with its strides in the table and in the other operand.
+    """
+
+    how: str
+    dtype: Any
+    axis: tuple[int, int, int]  # extent, stride, the user's dimension
+    index: tuple[tuple[int, int, int], ...]  # extent, stride in the index, stride in updates/result
+    row: tuple[tuple[int, int, int], ...]  # extent, stride in the table, stride in updates/result
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A Node that runs on the reference engine."""
+
+    node: Node
+
+    def __repr__(self) -> str:
+        return f"reference {self.node.primitive.name} : {self.node.type}"
+
+
+def copy(
+    source: View, target: View, node: Node, *, read_moving: Any = (), write_moving: Any = (),
+    shifts: Sequence[View] = (),
+) -> Launch:  # fmt: skip
+    """The launch that copies one view onto another of the same shape (casting where dtypes
+    differ)."""
+    dtype, wanted = source.storage.dtype, target.storage.dtype
+    casts = () if dtype is wanted else (
+        Operation("cast", (wanted,), dtype, wanted, (("read", 0),)),
+    )  # fmt: skip
+    code = LoopNest(
+        source.shape,
+        (),
+        (Access(dtype, source.strides, read_moving),),
+        casts,
+        ((Access(wanted, target.strides, write_moving), ("op" if casts else "read", 0)),),
+        (),
+        len(shifts),
+    )
+    return Launch(code, [source, target, *shifts], [target.storage], [node])
 
 
 __all__ = [

@@ -16,13 +16,12 @@ whichever thread does what.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from gradatim.engines.llvm import conversion, elementwise, native
+from gradatim.engines.llvm import elementwise
 from gradatim.engines.llvm.conversion import round_to
 from gradatim.engines.llvm.emit import (
     Function,
@@ -36,36 +35,17 @@ from gradatim.engines.llvm.emit import (
     vector_constant,
 )
 from gradatim.engines.llvm.kernels import Access, LoopNest
-from gradatim.graph import dtypes
+from gradatim.engines.llvm.nests import PIECE, UNROLL, _vector_axis, merged
+from gradatim.engines.llvm.operations import (
+    MEMORY_TYPES,
+    REGISTER_TYPES,
+    emit_operations,
+    to_memory,
+    to_register,
+)
 from gradatim.graph.dtypes import DType
-from gradatim.graph.node import Node
 
 BLOCK = 8192  # elements of a long vector axis that one piece takes
-PIECE = 16384  # points that one piece should have at least
-UNROLL = 4  # vectors in a row that are accumulated apart, or kept columns side by side
-
-MEMORY_TYPES: dict[DType, Type] = {
-    dtypes.bool_: "i8",
-    dtypes.uint8: "i8",
-    dtypes.int8: "i8",
-    dtypes.uint16: "i16",
-    dtypes.int16: "i16",
-    dtypes.uint32: "i32",
-    dtypes.int32: "i32",
-    dtypes.uint64: "i64",
-    dtypes.int64: "i64",
-    # LLVM moves lanes of its own half types by library functions where the processor has none.
-    dtypes.float16: "i16",
-    dtypes.bfloat16: "i16",
-    dtypes.float32: "float",
-    dtypes.float64: "double",
-}
-REGISTER_TYPES: dict[DType, Type] = {
-    **MEMORY_TYPES,
-    dtypes.bool_: "i1",
-    dtypes.float16: "float",
-    dtypes.bfloat16: "float",
-}
 
 
 @dataclass(slots=True)
@@ -84,226 +64,6 @@ class Pieces:
     grain: int
     cost: float
     partial: int = 0
-
-
-def to_register(f: Function, value: Value, dtype: DType) -> Value:
-    """A loaded value as computation wants it: bool as i1, half types as float."""
-    if dtype is dtypes.bool_:
-        return f.compare("ne", value, 0)
-    if dtype is dtypes.float16 or dtype is dtypes.bfloat16:
-        return conversion.from_half_bits(f, value, dtype)
-    return value
-
-
-def to_memory(f: Function, value: Value, dtype: DType) -> Value:
-    """The opposite of `to_register`."""
-    if dtype is dtypes.bool_:
-        return f.convert(value, "i8", signed=False)
-    if dtype is dtypes.float16 or dtype is dtypes.bfloat16:
-        return conversion.half_bits(f, value, dtype)
-    return value
-
-
-def divides_integers(name: str, dtype: DType) -> bool:
-    """Whether an operation fails where its divisor is 0."""
-    return name in ("floor_divide", "remainder", "fmod") and not dtype.is_floating_point
-
-
-def emit_operations(
-    f: Function,
-    operations: Any,
-    count: int,
-    find: Callable[[Any, list[Value]], Value],
-    mask: Value | None = None,
-) -> list[Value]:
-    """Write the operations of a body on vectors of `count` lanes. `find(reference, results)` gives
-    the value of a reference that is not an operation's. The function returns 1 where an integer is
-    divided by 0 (in a lane whose mask is on)."""
-    results: list[Value] = []
-
-    def value(reference: Any) -> Value:
-        if reference[0] == "op":
-            return results[int(reference[1])]
-        if reference[0] == "constant":
-            return constant(reference[1], vector(REGISTER_TYPES[reference[2]], count))
-        return find(reference, results)
-
-    for operation in operations:
-        given = [value(reference) for reference in operation.operands]
-        if divides_integers(operation.name, operation.reads):
-            _stop_at_zero(f, given[1], mask)
-        made = elementwise.lower(
-            f, operation.name, operation.params, operation.reads, operation.gives, given
-        )
-        assert made is not None, f"{operation.name} has no lowering"
-        results.append(made)
-    return results
-
-
-def _stop_at_zero(f: Function, divisor: Value, mask: Value | None) -> None:
-    bad = f.compare("eq", divisor, 0) if divisor.type[-2:] != "i1" else f.not_(divisor)
-    if mask is not None:
-        bad = f.and_(bad, mask)
-    if lanes(bad.type) > 1:
-        packed = f.bitcast(bad, f"i{lanes(bad.type)}")
-        bad = f.compare("ne", packed, 0)
-    with f.if_(bad):
-        f.do("ret i32 1")
-        f.start(f.label("dead"))
-
-
-def can_lower(node: Node) -> bool:
-    """Whether an elementwise Node has vector code for its dtypes."""
-    reads = node.inputs[1 if node.primitive.kind == "select" else 0].dtype
-    return _can_lower(node.primitive.name, reads, node.dtype, len(node.inputs))
-
-
-@functools.cache
-def _can_lower(name: str, reads: DType, gives: DType, count: int) -> bool:
-    types = [REGISTER_TYPES[reads]] * count
-    if name == "select":
-        types[0] = "i1"
-    f = Module(native.features()).function("trial", types, "i32")
-    return elementwise.lower(f, name, (), reads, gives, f.params) is not None
-
-
-# --- preparing a nest ----------------------------------------------------------------------------
-
-
-def merged(nest: LoopNest) -> LoopNest:
-    """The same nest with neighbouring axes made one where every operand allows it."""
-    extents = list(nest.extents)
-    walks: list[list[int]] = [list(a.strides) for a in nest.reads]
-    walks += [list(a.strides) for a, _ in nest.writes]
-    walks += [list(r.strides) for r in nest.reductions]
-    reduced = [k in nest.reduced for k in range(len(extents))]
-    iotas = {r[1] for r in _references(nest) if r[0] == "iota"}
-    names = list(range(len(extents)))
-    k = 0
-    while k < len(extents):
-        if extents[k] == 1:
-            drop = k
-        elif (
-            k + 1 < len(extents)
-            and extents[k + 1] != 1
-            and reduced[k] == reduced[k + 1]
-            and names[k] not in iotas
-            and names[k + 1] not in iotas
-            and all(w[k] == w[k + 1] * extents[k + 1] for w in walks)
-        ):
-            extents[k + 1] *= extents[k]
-            drop = k
-        else:
-            k += 1
-            continue
-        lines: list[list[Any]] = [extents, reduced, names, *walks]
-        for line in lines:
-            del line[drop]
-        k = max(0, drop - 1)
-    place = {name: k for k, name in enumerate(names)}
-
-    def moved(reference: Any) -> Any:
-        if reference[0] != "iota":
-            return reference
-        if reference[1] not in place:  # an axis of extent 1
-            return ("constant", 0, reference[2])
-        return ("iota", place[reference[1]], reference[2])
-
-    reads, writes = len(nest.reads), len(nest.writes)
-    return LoopNest(
-        tuple(extents),
-        tuple(k for k, r in enumerate(reduced) if r),
-        tuple(replace(a, strides=tuple(w)) for a, w in zip(nest.reads, walks)),
-        tuple(replace(op, operands=tuple(map(moved, op.operands))) for op in nest.operations),
-        tuple(
-            (replace(a, strides=tuple(w)), moved(r))
-            for (a, r), w in zip(nest.writes, walks[reads:])
-        ),
-        tuple(
-            replace(r, strides=tuple(w), operand=moved(r.operand))
-            for r, w in zip(nest.reductions, walks[reads + writes :])
-        ),
-        nest.scalars,
-    )
-
-
-def split(nest: LoopNest) -> tuple[LoopNest, LoopNest, list[tuple[DType, int]]] | None:
-    """Two nests in place of one that reduces much to little: the first gives partial results, one
-    for each chunk of the longest reduced axis, and the second combines them.
-
-    The first's results are the partial ones (their dtypes and sizes come third), which are the
-    second's reads. None where one nest is good enough.
-    """
-    kept = [k for k in range(len(nest.extents)) if k not in nest.reduced]
-    results = math.prod(nest.extents[k] for k in kept)
-    if not nest.reductions or nest.points < 4 * PIECE or results * 64 > nest.points:
-        return None
-    if any(r[0] == "iota" for r in _references(nest)):
-        return None
-    longest = max(nest.reduced, key=lambda k: nest.extents[k])
-    extent = nest.extents[longest]
-    most = min(32, nest.points // PIECE, nest.points // results)
-    chunks = next((n for n in range(most, 3, -1) if extent % n == 0), 1)
-    if chunks == 1 or results >= 8 * UNROLL * 16:
-        return None
-    size = extent // chunks
-
-    def longer(strides: tuple[int, ...]) -> tuple[int, ...]:
-        return (strides[longest] * size, *strides)
-
-    partial = [results, *[0] * len(nest.extents)]
-    stride = 1
-    for k in reversed(kept):
-        partial[k + 1] = stride
-        stride *= nest.extents[k]
-    dtypes_ = [accumulator(r.dtype) for r in nest.reductions]
-
-    first = LoopNest(
-        (chunks, *(size if k == longest else n for k, n in enumerate(nest.extents))),
-        tuple(k + 1 for k in nest.reduced),
-        tuple(replace(a, strides=longer(a.strides)) for a in nest.reads),
-        nest.operations,
-        tuple((replace(a, strides=longer(a.strides)), r) for a, r in nest.writes),
-        tuple(
-            replace(r, strides=tuple(partial), dtype=d) for r, d in zip(nest.reductions, dtypes_)
-        ),
-        nest.scalars,
-    )
-    second = LoopNest(
-        (chunks, *(1 if k in nest.reduced else n for k, n in enumerate(nest.extents))),
-        (0, *(k + 1 for k in nest.reduced)),
-        tuple(Access(d, tuple(partial)) for d in dtypes_),
-        (),
-        (),
-        tuple(
-            replace(r, strides=(0, *r.strides), operand=("read", k))
-            for k, r in enumerate(nest.reductions)
-        ),
-    )
-    return first, second, [(d, chunks * results) for d in dtypes_]
-
-
-def _references(nest: LoopNest) -> list[Any]:
-    found = [r for op in nest.operations for r in op.operands]
-    found += [r for _, r in nest.writes]
-    return found + [r.operand for r in nest.reductions]
-
-
-def _vector_axis(nest: LoopNest) -> int | None:
-    """The axis to walk by vectors: where the most operands lie in a row, and it is long."""
-    best, best_score = None, -math.inf
-    for k, extent in enumerate(nest.extents):
-        score = 0.0
-        for access, _ in nest.writes:
-            score += 3 if access.strides[k] == 1 else -4 * (access.strides[k] != 0)
-        for access in nest.reads:
-            score += 2 if access.strides[k] == 1 else -2 * (access.strides[k] != 0)
-        for reduction in nest.reductions:
-            score -= 4 * (reduction.strides[k] > 1)
-        score += min(extent, 16) / 8 + k / 100
-        if score > best_score:
-            best, best_score = k, score
-    return best
 
 
 # --- writing the code ----------------------------------------------------------------------------
@@ -641,7 +401,7 @@ class _Emitter:
         whole = self.length // count // UNROLL * UNROLL * count
         lines = UNROLL if whole else 1
         start = [
-            constant(_identity(r.how, r.dtype), vector(_accumulator(r.dtype), count))
+            constant(_identity(r.how, r.dtype), vector(REGISTER_TYPES[r.dtype], count))
             for r in nest.reductions
             for _ in range(lines)
         ]
@@ -680,7 +440,7 @@ class _Emitter:
                     f, places, whole_index, constant(done, "i64"), count, mask, fixed
                 )
                 for k, r in enumerate(nest.reductions):
-                    value = _as_accumulator(f, values[r.operand], r.dtype)
+                    value = values[r.operand]
                     blank = constant(_identity(r.how, r.dtype), value.type)
                     chosen = f.select(mask, value, blank)
                     news[k * lines] = self._combine(f, r, news[k * lines], chosen)
@@ -754,7 +514,7 @@ class _Emitter:
                 steps.append((done, 1, None))
                 done += 1
         initial = [
-            constant(_identity(r.how, r.dtype), vector(_accumulator(r.dtype), count))
+            constant(_identity(r.how, r.dtype), vector(REGISTER_TYPES[r.dtype], count))
             for r in nest.reductions
             for _, count, _ in steps
         ]
@@ -819,7 +579,6 @@ class _Emitter:
         return results
 
     def _combine(self, f: Function, r: Any, total: Value, value: Value) -> Value:
-        value = _as_accumulator(f, value, r.dtype)
         return elementwise.combine(r.how)(f, r.dtype, total, value)
 
     def _store_result(
@@ -865,19 +624,6 @@ def _mask(count: int, total: int) -> Value:
 
 def _off_lanes(mask: Value | None, count: int) -> int:
     return 0 if mask is None else mask.name.count("false")
-
-
-def _accumulator(dtype: DType) -> Type:
-    return REGISTER_TYPES[dtype] if dtype is not dtypes.bool_ else "i1"
-
-
-def _as_accumulator(f: Function, value: Value, dtype: DType) -> Value:
-    return value
-
-
-def accumulator(dtype: DType) -> DType:
-    """The dtype in which sums are made: float32 for the half types."""
-    return dtypes.float32 if dtype.itemsize == 2 and dtype.is_floating_point else dtype
 
 
 def _identity(how: str, dtype: DType) -> bool | int | float:

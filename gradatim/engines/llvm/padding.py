@@ -15,7 +15,8 @@ import numpy as np
 
 from gradatim.engines.llvm.emit import Function, Module, Value, constant, vector
 from gradatim.engines.llvm.kernels import View
-from gradatim.engines.llvm.loops import PIECE, Pieces
+from gradatim.engines.llvm.loops import Pieces
+from gradatim.engines.llvm.nests import PIECE
 from gradatim.graph.dtypes import DType
 from gradatim.graph.node import Shape
 

@@ -67,7 +67,8 @@ class Recurrence:
 
 def schedule_scan(scheduler: Any, unit: Any) -> None:
     """Append the launches of a scan to a schedule (or let the reference engine run it)."""
-    from gradatim.engines.llvm.schedule import Contraction, schedule
+    from gradatim.engines.llvm.kernels import Contraction
+    from gradatim.engines.llvm.schedule import schedule
 
     (node,) = unit.nodes
     body, n_carries, n_sequences, length, reverse = node.params
@@ -219,7 +220,7 @@ def batch_axes(code: Recurrence, batch: int) -> list[int] | None:
 
 def _batch_axis(launch: Launch, batch: int, strides: dict[Storage, int]) -> int | None:
     """The axis of a launch's domain along which each point stays in its own row of the batch."""
-    from gradatim.engines.llvm.schedule import Contraction
+    from gradatim.engines.llvm.kernels import Contraction
 
     code = launch.code
     if isinstance(code, LoopNest):

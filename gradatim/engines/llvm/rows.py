@@ -13,16 +13,10 @@ from typing import Any
 
 from gradatim.engines.llvm import elementwise
 from gradatim.engines.llvm.emit import Function, Module, Value, constant, vector
-from gradatim.engines.llvm.loops import (
-    MEMORY_TYPES,
-    Pieces,
-    accumulator,
-    to_memory,
-    to_register,
-)
+from gradatim.engines.llvm.loops import Pieces
+from gradatim.engines.llvm.nests import PIECE
+from gradatim.engines.llvm.operations import MEMORY_TYPES, accumulator, to_memory, to_register
 from gradatim.graph.dtypes import DType
-
-PIECE = 16384
 
 
 def rows_pointers(code: Any) -> int:

@@ -26,7 +26,7 @@ from gradatim.engines.llvm.kernels import (
     View,
     contiguous,
 )
-from gradatim.engines.llvm.loops import divides_integers
+from gradatim.engines.llvm.operations import divides_integers
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
 from gradatim.graph.node import Node, Shape

@@ -20,15 +20,9 @@ from gradatim.engines.llvm.emit import (
     vector,
     vector_constant,
 )
-from gradatim.engines.llvm.loops import (
-    MEMORY_TYPES,
-    OPERATION_COST,
-    PIECE,
-    REGISTER_TYPES,
-    Pieces,
-    to_memory,
-    to_register,
-)
+from gradatim.engines.llvm.loops import OPERATION_COST, Pieces
+from gradatim.engines.llvm.nests import PIECE
+from gradatim.engines.llvm.operations import MEMORY_TYPES, REGISTER_TYPES, to_memory, to_register
 from gradatim.engines.llvm.rowwise import FULL, REDUCTION, ROW, RowNest
 
 IN_REGISTERS = 4  # vectors of a row that are held in registers, at most
@@ -198,7 +192,9 @@ class _Writer:
         return elementwise.combine(op.name)(self.f, op.gives, a, b)
 
     def _masked(self, op: Any, value: Value, mask: Value | None) -> Value:
-        return value if mask is None else self.f.select(mask, value, self._identity(op))
+        if mask is None:
+            return value
+        return self.f.select(mask, value, self._identity(op))
 
     def _finish(self, k: int, parts: list[Value]) -> None:
         """Combine the vectors of a reduction, and their lanes, by a tree."""

@@ -8,12 +8,9 @@ memory of its own and copied at the end. Last, temporaries get places in one are
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from gradatim.engines.llvm import fusion as fuse
 from gradatim.engines.llvm.along import schedule_along
@@ -24,17 +21,24 @@ from gradatim.engines.llvm.kernels import (
     OUTPUT,
     TEMPORARY,
     Access,
+    Contraction,
+    Host,
     Launch,
     LoopNest,
     Operation,
     Reduction,
+    Rows,
     Storage,
     View,
     contiguous,
+    copy,
 )
-from gradatim.engines.llvm.loops import accumulator, divides_integers, split
+from gradatim.engines.llvm.nests import split
 from gradatim.engines.llvm.one_hot import compared
+from gradatim.engines.llvm.operations import accumulator, divides_integers
+from gradatim.engines.llvm.ordering import _in_order, _Order
 from gradatim.engines.llvm.padding import padding
+from gradatim.engines.llvm.placement import _place_temporaries
 from gradatim.engines.llvm.recurrence import schedule_scan
 from gradatim.engines.llvm.rowwise import schedule_rows
 from gradatim.engines.llvm.windows import schedule_windows
@@ -42,71 +46,6 @@ from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import int64
 from gradatim.graph.node import Node, Shape
 from gradatim.graph.program import Program
-
-ALIGNMENT = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Contraction:
-    """A contraction and the operations done on its result while that is in registers.
-
-    Operand 0 is `a`, 1 is `b`; then come the reads of the epilogue, then the outputs. In the
-    epilogue's references `("acc", 0)` is the contraction's result.
-
-    Attributes:
-        batch, rows, columns, depth: the axes, as `(extent, stride in a, stride in b)`.
-        reads, writes: of the epilogue; strides over the axes batch, rows, columns.
-    """
-
-    dtype: Any
-    batch: tuple[tuple[int, int, int], ...]
-    rows: tuple[tuple[int, int], ...]
-    columns: tuple[tuple[int, int], ...]
-    depth: tuple[tuple[int, int, int], ...]
-    reads: tuple[Access, ...]
-    operations: tuple[Operation, ...]
-    writes: tuple[tuple[Access, Any], ...]
-
-    def __repr__(self) -> str:
-        sizes = [math.prod(a[0] for a in axes) for axes in (self.batch, self.rows, self.columns)]
-        depth = math.prod(a[0] for a in self.depth)
-        names = " ".join(op.name for op in self.operations)
-        return f"contract {self.dtype.name} {sizes} over {depth}" + (
-            f", then {names}" * bool(names)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Gather or scatter: rows of axis 0, by an index.
-
-    The pointers are the index; for what moves the result or the updates; and the table.
-
-    Attributes:
-        how: "look" only looks whether every index is inside, as does "check", a gather of 0, 1, 2
-            ..., which then gives it back. "gather", "scatter_add" and "scatter_set" trust the
-            index: they come behind a "look".
-        dtype: of the updates or the result, and of the table (sums have their accumulator's).
-        axis: how many rows there are to choose from, and what an error calls them.
-        index: extent and stride of each axis of the index.
-        row: extent of each axis of a row, with its strides in the table and in the other operand.
-    """
-
-    how: str
-    dtype: Any
-    axis: tuple[int, int, int]  # extent, stride, the user's dimension
-    index: tuple[tuple[int, int, int], ...]  # extent, stride in the index, stride in updates/result
-    row: tuple[tuple[int, int, int], ...]  # extent, stride in the table, stride in updates/result
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """A Node that runs on the reference engine."""
-
-    node: Node
-
-    def __repr__(self) -> str:
-        return f"reference {self.node.primitive.name} : {self.node.type}"
 
 
 @dataclass(slots=True)
@@ -457,28 +396,6 @@ class _Scheduler:
         )
 
 
-def copy(
-    source: View, target: View, node: Node, *, read_moving: Any = (), write_moving: Any = (),
-    shifts: Sequence[View] = (),
-) -> Launch:  # fmt: skip
-    """The launch that copies one view onto another of the same shape (casting where dtypes
-    differ)."""
-    dtype, wanted = source.storage.dtype, target.storage.dtype
-    casts = () if dtype is wanted else (
-        Operation("cast", (wanted,), dtype, wanted, (("read", 0),)),
-    )  # fmt: skip
-    code = LoopNest(
-        source.shape,
-        (),
-        (Access(dtype, source.strides, read_moving),),
-        casts,
-        ((Access(wanted, target.strides, write_moving), ("op" if casts else "read", 0)),),
-        (),
-        len(shifts),
-    )
-    return Launch(code, [source, target, *shifts], [target.storage], [node])
-
-
 def _is_check(node: Node) -> bool:
     """Whether a gather only gives its index back."""
     table = node.inputs[0]
@@ -536,197 +453,6 @@ class _Body:
         )  # fmt: skip
         self.references[node] = reference
         return reference
-
-
-# --- order ---------------------------------------------------------------------------------------
-
-
-def _in_order(units: Sequence[Unit]) -> list[Unit]:
-    """Units before those that read them, otherwise as they came."""
-    order: list[Unit] = []
-    done: set[Unit] = set()
-    begun: set[Unit] = set()
-    for first in sorted(units, key=lambda u: u.first):
-        stack = [first]
-        while stack:
-            unit = stack[-1]
-            if unit in done:
-                stack.pop()
-                continue
-            waiting = sorted((u for u in unit.before if u not in done), key=lambda u: -u.first)
-            if waiting:
-                begun.add(unit)
-                assert begun.isdisjoint(waiting), f"kernels that wait for each other: {unit}"
-                stack.extend(waiting)
-                continue
-            done.add(unit)
-            begun.discard(unit)
-            order.append(stack.pop())
-    return order
-
-
-class _Order:
-    """Finds an order of the launches in which writing outputs is safe.
-
-    Whatever may fail comes first, with all that it needs; an output that is written among those is
-    computed in memory of its own and copied at the end. So is one that takes over an input which
-    somebody must read later.
-    """
-
-    def __init__(self, program: Program, launches: list[Launch], outputs: list[Storage]):
-        self.program = program
-        self.launches = launches
-        self.outputs = outputs
-        self.after: list[set[int]] = [set() for _ in launches]  # what each launch must wait for
-        self.before: list[int] = []  # the same, and what those wait for: a set of bits
-        self.commits: list[Launch] = []
-
-    def run(self) -> list[Launch]:
-        writers: dict[Storage, list[int]] = {}
-        place = {id(launch): k for k, launch in enumerate(self.launches)}
-        for k, launch in enumerate(self.launches):
-            if launch.checked is not None:
-                self.after[k].add(place[id(launch.checked)])
-            for storage in launch.reads:
-                self.after[k].update(writers.get(storage, ()))
-            for storage in launch.writes:
-                self.after[k].update(w for w in writers.get(storage, ()) if w != k)
-                writers.setdefault(storage, []).append(k)
-            self.after[k].discard(k)
-            self.before.append(0)
-            for j in self.after[k]:
-                self.before[k] |= self.before[j] | 1 << j
-        early = 0  # what may fail and what that needs
-        for k, launch in enumerate(self.launches):
-            if launch.node is not None or isinstance(launch.code, Host):
-                early |= self.before[k] | 1 << k
-        replaced = dict(self.program.replaces)
-        readers: dict[int, list[int]] = {source: [] for source in replaced.values()}
-        for k, launch in enumerate(self.launches):
-            for place_ in {s.position for s in launch.reads if s.kind == INPUT}:
-                if place_ in readers:
-                    readers[place_].append(k)
-        for position, storage in enumerate(self.outputs):
-            mine = writers.get(storage, [])
-            source = replaced.get(position)
-            if any(early >> w & 1 for w in mine) or (
-                source is not None
-                and not self._write_in_place(storage, source, mine, readers[source])
-            ):
-                self._write_later(storage)
-        order = self._sorted()
-        first = [k for k in order if early >> k & 1]
-        rest = [k for k in order if not early >> k & 1]
-        return [*(self.launches[k] for k in (*first, *rest)), *self.commits]
-
-    def _write_in_place(
-        self, storage: Storage, source: int, writers: list[int], readers: list[int]
-    ) -> bool:
-        """Let the writers of an output wait for the readers of the input that it takes over, if
-        none of these waits for one of those."""
-        edges = []
-        for w in writers:
-            for r in readers:
-                if r != w:
-                    edges.append((r, w))
-                elif not _same_places(self.launches[w], storage, source) or len(writers) > 1:
-                    return False
-        if any(self.before[r] >> w & 1 for r, w in edges):
-            return False
-        for w in writers:
-            added = 0
-            for r in readers:
-                if r != w and not self.before[w] >> r & 1:
-                    self.after[w].add(r)
-                    added |= self.before[r] | 1 << r
-            if added:
-                for k, before in enumerate(self.before):
-                    if k == w or before >> w & 1:
-                        self.before[k] |= added
-        return True
-
-    def _write_later(self, storage: Storage) -> None:
-        """Compute in memory of its own, and copy when everything else is done."""
-        temporary = Storage(TEMPORARY, storage.dtype, storage.size)
-        for launch in self.launches:
-            if storage not in launch.reads:
-                continue
-            launch.pointers = [
-                View(temporary, v.shape, v.strides, v.offset) if v.storage is storage else v
-                for v in launch.pointers
-            ]
-            launch.writes = [temporary if s is storage else s for s in launch.writes]
-        node = self.program.outputs[storage.position]
-        line = (storage.size,)
-        self.commits.append(copy(View(temporary, line, (1,)), View(storage, line, (1,)), node))
-
-    def _sorted(self) -> list[int]:
-        order: list[int] = []
-        done: set[int] = set()
-        for first in range(len(self.launches)):
-            stack = [first]
-            while stack:
-                k = stack[-1]
-                if k in done:
-                    stack.pop()
-                    continue
-                waiting = sorted((j for j in self.after[k] if j not in done), reverse=True)
-                if waiting:
-                    stack.extend(waiting)
-                    continue
-                done.add(k)
-                order.append(stack.pop())
-        return order
-
-
-def _same_places(launch: Launch, storage: Storage, source: int) -> bool:
-    """Whether a launch that reads an input and writes over it does both at the same places, point
-    by point."""
-    code = launch.code
-    if isinstance(code, LoopNest):
-        first = 0
-        if code.reduced or code.scalars:
-            return False
-    elif isinstance(code, Contraction):
-        first = 2  # the operands of the product are read by other points
-    else:
-        return False
-    target = next(v for v in launch.pointers if v.storage is storage)
-    for k, view in enumerate(launch.pointers):
-        if view.storage.kind == INPUT and view.storage.position == source:
-            if k < first:
-                return False
-            moves = [(a, b) for n, a, b in zip(view.shape, view.strides, target.strides) if n != 1]
-            if view.shape != target.shape or any(a != b for a, b in moves) or view.offset:
-                return False
-    return True
-
-
-# --- the arena -----------------------------------------------------------------------------------
-
-
-def _place_temporaries(launches: list[Launch]) -> int:
-    """Give each temporary a place: memory that nobody reads any more is used again."""
-    spans: dict[Storage, list[int]] = {}
-    for k, launch in enumerate(launches):
-        for storage in launch.reads:
-            if storage.kind == TEMPORARY:
-                spans.setdefault(storage, [k, k])[1] = k
-    begin, end, born, died = (np.zeros(len(spans), np.int64) for _ in range(4))
-    total = 0
-    for count, (storage, (first, last)) in enumerate(
-        sorted(spans.items(), key=lambda item: -item[0].nbytes)
-    ):
-        size = -(-storage.nbytes // ALIGNMENT) * ALIGNMENT
-        (alive,) = np.nonzero((born[:count] <= last) & (died[:count] >= first))
-        alive = alive[np.argsort(begin[alive])]
-        ends = np.maximum.accumulate(np.concatenate([[0], end[alive]]))
-        gaps = np.nonzero(begin[alive] - ends[:-1] >= size)[0]
-        offset = int(ends[gaps[0]] if len(gaps) else ends[-1])
-        storage.offset = offset
-        begin[count], end[count], born[count], died[count] = offset, offset + size, first, last
-        total = max(total, offset + size)
-    return total
 
 
 __all__ = ["Contraction", "Host", "Rows", "Schedule", "copy", "schedule"]

@@ -13,15 +13,9 @@ from typing import Any
 
 from gradatim.engines.llvm.emit import Function, Module, Value, constant, vector
 from gradatim.engines.llvm.kernels import LoopNest
-from gradatim.engines.llvm.loops import (
-    MEMORY_TYPES,
-    PIECE,
-    _element_lanes,
-    _Emitter,
-    _mask,
-    _vector_axis,
-    to_register,
-)
+from gradatim.engines.llvm.loops import _element_lanes, _Emitter, _mask
+from gradatim.engines.llvm.nests import PIECE, _vector_axis
+from gradatim.engines.llvm.operations import MEMORY_TYPES, to_register
 
 BLOCK = 4  # tiles of a block, in each direction
 WRITTEN_OUT = 3  # operations that are written out for each row of a tile

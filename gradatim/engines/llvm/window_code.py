@@ -32,13 +32,8 @@ from gradatim.engines.llvm.emit import (
     vector,
     vector_constant,
 )
-from gradatim.engines.llvm.loops import (
-    MEMORY_TYPES,
-    REGISTER_TYPES,
-    Pieces,
-    to_memory,
-    to_register,
-)
+from gradatim.engines.llvm.loops import Pieces
+from gradatim.engines.llvm.operations import MEMORY_TYPES, REGISTER_TYPES, to_memory, to_register
 from gradatim.engines.llvm.windows import Line, Phase, Places, Windows
 from gradatim.graph import dtypes
 

@@ -457,6 +457,18 @@ class Function:
         limit = self.splat(self.convert(self.binary("smax", narrow, 0), "i32"), total)
         return self.compare("lt", numbers, limit)
 
+    def unseen(self, mask: Value) -> Value:
+        """A constant mask of first lanes, as a value that LLVM does not know.
+
+        To choose between a computed vector and a constant by a mask that it knows, LLVM 22 moves
+        the choice in front of a division, and takes 0 / 0 for 0 in the lanes that are off.
+        """
+        total = lanes(mask.type)
+        count = mask.name.count("true")
+        assert mask.name == vector_constant([k < count for k in range(total)], "i1").name
+        hidden = self.emit(f'call i64 asm "", "=r,0"(i64 {count})', "i64")
+        return self.first_lanes(hidden, total)
+
     def horizontal(self, how: str, a: Value) -> Value:
         """Combine the lanes by a fixed tree: `how` is add, mul, and, or, or names a method of two
         operands such as "smax"."""

@@ -442,7 +442,7 @@ class _Emitter:
                 for k, r in enumerate(nest.reductions):
                     value = values[r.operand]
                     blank = constant(_identity(r.how, r.dtype), value.type)
-                    chosen = f.select(mask, value, blank)
+                    chosen = f.select(f.unseen(mask), value, blank)
                     news[k * lines] = self._combine(f, r, news[k * lines], chosen)
                 return news
             if not rest:

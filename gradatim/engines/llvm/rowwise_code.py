@@ -194,7 +194,7 @@ class _Writer:
     def _masked(self, op: Any, value: Value, mask: Value | None) -> Value:
         if mask is None:
             return value
-        return self.f.select(mask, value, self._identity(op))
+        return self.f.select(self.f.unseen(mask), value, self._identity(op))
 
     def _finish(self, k: int, parts: list[Value]) -> None:
         """Combine the vectors of a reduction, and their lanes, by a tree."""

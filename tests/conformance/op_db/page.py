@@ -69,7 +69,8 @@ def _gap(result: Result) -> list[str]:
     part, message = result.failures[0]
     reason = GAPS.get(result.name, "not known yet")
     text = message.replace("|", "\\|").replace("`", "'")
-    return [
+    start = f"- `{result.name}`: {reason} ({len(result.failures)} failures; "
+    return [f"{start}{part}: `{text[:240]}`)"]
         f"- `{result.name}`: {reason} ({len(result.failures)} failures; {part}: `{text[:240]}`)"
     ]
 

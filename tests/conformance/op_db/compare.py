@@ -29,6 +29,10 @@ UP_TO_SIGN = {
 }  # fmt: skip
 
 
+# Of equal elements any may be named: what is compared is the element that an index names.
+TIES = {"topk", "kthvalue", "sort", "argsort", "mode", "median", "nanmedian"}
+
+
 class Different(AssertionError):
     """The two libraries say different things."""
 
@@ -58,7 +62,13 @@ class Sample:
             ours = our_operator(self.op)(input, *args, **kwargs)
         if self.op.name in UP_TO_SIGN:
             ours, theirs = self._processed(ours, our=True), self._processed(theirs, our=False)
-        compare(ours, theirs, "result", values=self.op.name not in UNDEFINED)
+            compare(ours, theirs, "result")
+        elif self.op.name in TIES:
+            compare(_named_elements(self.op, input, ours, args, kwargs),
+                    _named_elements(self.op, sample.input, theirs, sample.args, sample.kwargs),
+                    "result")  # fmt: skip
+        else:
+            compare(ours, theirs, "result", values=self.op.name not in UNDEFINED)
         if self.with_gradients:
             self._compare_gradients(ours, theirs, known)
 
@@ -103,17 +113,33 @@ class Sample:
         for k, (mine, other) in enumerate(zip(got, expected)):
             if other is None or mine is None:
                 rest = mine if other is None else other
-                if rest is not None and np.any(rest.detach().numpy()):
+                if rest is not None and np.any(rest.detach().numpy(force=True)):
                     raise Different(f"gradient {k}: only one library has one")
                 continue
             compare(mine, other, f"gradient {k}")
+
+
+def _named_elements(op: Any, x: Any, result: Any, args: Any, kwargs: Any) -> list[Any]:
+    """The values, and the elements of `x` that the indices name."""
+    parts = [result] if op.name == "argsort" else list(result) if isinstance(result, tuple) else []
+    if not parts:  # the median of everything has no index
+        return [result]
+    position = 1 if op.name in ("topk", "kthvalue") else 0
+    dim = kwargs.get("dim", args[position] if len(args) > position else -1)
+    indices = parts.pop()
+    if tuple(indices.shape) == tuple(x.shape) or x.ndim == 0:
+        return [*parts, x.gather(dim, indices) if x.ndim else x, str(indices.dtype)]
+    kept = kwargs.get("keepdim", args[position + 1] if len(args) > position + 1 else False)
+    if op.name != "topk" and not kept:
+        indices = indices.unsqueeze(dim)
+    return [*parts, x.gather(dim, indices), tuple(indices.shape)]
 
 
 def flat(value: Any) -> list[Any]:
     """The leaves of nested tuples, lists and dicts."""
     if isinstance(value, dict):
         value = list(value.values())
-    if isinstance(value, (tuple, list)) and not isinstance(value, torch.Size):
+    if isinstance(value, (tuple, list)) and not isinstance(value, (torch.Size, gd.Size)):
         return [leaf for each in value for leaf in flat(each)]
     return [value]
 
@@ -144,11 +170,10 @@ def compare(ours: Any, theirs: Any, what: str, *, values: bool = True) -> None:
 
 
 def _compare_values(a: gd.Tensor, b: torch.Tensor, where: str) -> None:
+    if repr(a.dtype) == "torch.bfloat16":
+        a, b = a.float(), b.float()
     array = np.array(a.detach().numpy())
-    mine = torch.from_numpy(array.astype(np.float32) if array.dtype.name == "bfloat16" else array)
-    other = torch.from_numpy(np.array(to_array(b)).astype(array.dtype))
-    if array.dtype.name == "bfloat16":
-        other = b.detach().float()
+    mine, other = torch.from_numpy(array), torch.from_numpy(np.array(to_array(b)))
     try:
         assert_close(mine, other, equal_nan=True)
     except AssertionError as error:

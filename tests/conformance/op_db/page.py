@@ -71,8 +71,6 @@ def _gap(result: Result) -> list[str]:
     text = message.replace("|", "\\|").replace("`", "'")
     start = f"- `{result.name}`: {reason} ({len(result.failures)} failures; "
     return [f"{start}{part}: `{text[:240]}`)"]
-        f"- `{result.name}`: {reason} ({len(result.failures)} failures; {part}: `{text[:240]}`)"
-    ]
 
 
 def _out_of_scope() -> list[str]:

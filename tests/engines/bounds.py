@@ -62,7 +62,6 @@ ULPS = (
             "acosh",
             "atanh",
             "sigmoid",
-            "erfc",
             "erfinv",
             "lgamma",
             "digamma",
@@ -70,6 +69,7 @@ ULPS = (
         ],
         4.0,
     )
+    | {"erfc": 5.0}
 )
 
 # 1 / (1 + exp(-x)) is 0 as soon as exp overflows, where the sigmoid itself is a denormal number.

@@ -170,3 +170,13 @@ def _(node: Node, inputs: Sequence[Node], is_batched: Sequence[bool], count: int
 @batches("pick")
 def _(node: Node, inputs: Sequence[Node], is_batched: Sequence[bool], count: int) -> Node:
     return p.pick(inputs[0], node.params[0])
+
+
+@batches("linalg")
+def _(node: Node, inputs: Sequence[Node], is_batched: Sequence[bool], count: int) -> Node:
+    reads = [spread(x, has, count) for x, has in zip(inputs, is_batched)]
+    if isinstance(node.dtype, tuple):
+        shape = tuple((count, *each) for each in node.shape)
+    else:
+        shape = (count, *node.shape)
+    return _like(node, reads, node.params, shape)

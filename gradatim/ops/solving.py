@@ -1,0 +1,408 @@
+"""Linear systems: inverses, solutions of A X = B, least squares.
+
+Matrices lie in the last two dimensions; those before are a batch, and are broadcast where there are
+two operands. Whether a matrix is singular is found when the function is called.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gradatim.graph import matrices as m
+from gradatim.graph import primitives as p
+from gradatim.graph.dtypes import int32, int64
+from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
+from gradatim.graph.node import Node
+from gradatim.ops._aliases import numpy_names
+from gradatim.ops._matrix_arguments import (
+    as_column,
+    finished,
+    floats,
+    is_vector,
+    matrices,
+    same_batch,
+    same_dtype,
+    without_column,
+)
+from gradatim.ops.arguments import wrap_dim
+from gradatim.ops.results import result_type
+from gradatim.ops.singular_values import linalg_pinv
+from gradatim.tensor import Tensor, method, named, wrap
+
+__all__ = [
+    "cholesky_inverse",
+    "cholesky_solve",
+    "inverse",
+    "lu_solve",
+    "triangular_solve",
+]
+
+# --- inverses ------------------------------------------------------------------------------------
+
+
+def _inv(A: Any, where: str, name: str | None) -> list[Tensor]:
+    return finished(p.inv(matrices(A, where, square=True), name), "LinalgInvEx")
+
+
+@method("inverse")
+@numpy_names
+def linalg_inv(A: Tensor) -> Tensor:
+    """The inverse of square matrices (*batch, n, n).
+
+    Raises:
+        LinAlgError: if a matrix is singular.
+
+    Example:
+        >>> import gradatim as gd
+        >>> gd.linalg.inv(gd.tensor([[2.0, 0.0], [0.0, 4.0]]))
+        tensor([[0.5000, 0.0000],
+                [0.0000, 0.2500]])
+    """
+    return _inv(A, "linalg.inv", "linalg.inv")[0]
+
+
+def inverse(input: Tensor, *, out: Any = None) -> Tensor:
+    """`linalg.inv` under its older name."""
+    result: Tensor = linalg_inv(input, out=out)
+    return result
+
+
+@numpy_names
+def linalg_inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
+    """`(inverse, info)`: `linalg.inv` that does not fail. `info` (int32) is 0, or the place,
+    counted from 1, of the zero pivot of a singular matrix; its inverse is NaN.
+    """
+    result = result_type("linalg_inv_ex", "inverse", "info")
+    return result(*_inv(A, "linalg.inv_ex", "linalg.inv" if check_errors else None))
+
+
+# --- A X = B -------------------------------------------------------------------------------------
+
+
+def _system(A: Any, B: Any, left: bool, where: str) -> tuple[Node, Node, bool]:
+    """A and B with the same batch shape, so that A X = B is to be solved; whether B is a vector."""
+    a, b = matrices(A, where, square=True), floats(B, where, "B")
+    same_dtype(a, b, where)
+    vector = is_vector(a, b)
+    if not vector and b.ndim < 2:
+        raise ShapeError(f"{where}: B must have at least 1 dimension, got shape {list(b.shape)}")
+    if vector:
+        b = as_column(b)
+        left = True
+    _need_rows(a, b, left, vector, where)
+    if not left:
+        a, b = m.transposed(a), m.transposed(b)
+    return *same_batch(a, b), vector  # type: ignore[return-value]
+
+
+def _need_rows(a: Node, b: Node, left: bool, vector: bool, where: str) -> None:
+    if b.shape[-2 if left else -1] != a.shape[-1]:
+        equation = "AX = B" if left else "XA = B"
+        shape = b.shape[:-1] if vector else b.shape
+        raise ShapeError(
+            f"{where}: Incompatible shapes of A and B for the equation {equation}: "
+            f"{list(a.shape)} and {list(shape)}"
+        )
+
+
+def _result(x: Node, left: bool, vector: bool) -> Node:
+    if vector:
+        return without_column(x)
+    return x if left else m.transposed(x)
+
+
+def _solve(
+    A: Any, B: Any, left: bool, where: str, name: str | None
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    a, b, vector = _system(A, B, left, where)
+    x, info = finished(p.solve(a, b, name), "LinalgSolveEx")
+    return named(_result(x._read(), left, vector), "LinalgSolveEx"), info
+
+
+@numpy_names
+def linalg_solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+    """X with A X = B, or X A = B if not `left`.
+
+    Args:
+        A: (*batch, n, n).
+        B: (*batch, n, k), or vectors (*batch, n).
+
+    Raises:
+        LinAlgError: if a matrix is singular.
+
+    Example:
+        >>> import gradatim as gd
+        >>> gd.linalg.solve(gd.tensor([[2.0, 0.0], [0.0, 4.0]]), gd.tensor([2.0, 2.0]))
+        tensor([1.0000, 0.5000])
+    """
+    return _solve(A, B, left, "linalg.solve", "linalg.solve")[0]
+
+
+@numpy_names
+def linalg_solve_ex(
+    A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False
+) -> Any:  # fmt: skip
+    """`(result, info)`: `linalg.solve` that does not fail, with `info` as in `linalg.inv_ex`."""
+    name = "linalg.solve" if check_errors else None
+    result = result_type("linalg_solve_ex", "result", "info")
+    return result(*_solve(A, B, left, "linalg.solve_ex", name))
+
+
+@numpy_names
+def linalg_solve_triangular(
+    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+) -> Tensor:
+    """X with A X = B, or X A = B if not `left`, for triangles A.
+
+    Args:
+        A: (*batch, n, n); the other triangle is not read.
+        B: (*batch, n, k).
+        upper: whether A is an upper triangle.
+        unitriangular: take the diagonal of A for ones, and do not read it.
+
+    A zero on the diagonal is no error: it gives infinities or NaN.
+    """
+    where = "linalg.solve_triangular"
+    a, b = matrices(A, where, square=True), matrices(B, where, argument="B")
+    same_dtype(a, b, where)
+    _need_rows(a, b, left, False, where)
+    if not left:
+        a, b, upper = m.transposed(a), m.transposed(b), not upper
+    a, b = same_batch(a, b)
+    x = p.triangular_solve(a, b, bool(upper), bool(unitriangular))
+    return named(_result(x, left, False), "LinalgSolveTriangular")
+
+
+@method()
+@numpy_names
+def triangular_solve(
+    b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
+) -> Any:
+    """`(solution, cloned_coefficient)`: the older form of `linalg.solve_triangular`.
+
+    Args:
+        transpose: solve with Aᵀ.
+    """
+    a, right = matrices(A, "triangular_solve", square=True), matrices(b, "triangular_solve")
+    same_dtype(a, right, "triangular_solve", "b and A")
+    _need_rows(a, right, True, False, "triangular_solve")
+    a, right = same_batch(a, right)
+    turned = m.transposed(a) if transpose else a
+    x = p.triangular_solve(turned, right, bool(upper) != bool(transpose), bool(unitriangular))
+    result = result_type("triangular_solve", "solution", "cloned_coefficient")
+    return result(named(x, "TriangularSolve"), named(p.copy(a), "TriangularSolve"))
+
+
+# --- with a factorization at hand ----------------------------------------------------------------
+
+
+@numpy_names
+def linalg_lu_solve(
+    LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
+) -> Tensor:
+    """X with A X = B, from what `linalg.lu_factor` gives for A.
+
+    Args:
+        B: (*batch, n, k).
+        left: if not, X A = B.
+        adjoint: solve with Aᵀ.
+    """
+    where = "linalg.lu_solve"
+    packed = matrices(LU, where, square=True, argument="LU")
+    b = matrices(B, where, argument="B")
+    same_dtype(packed, b, where, "LU and B")
+    order = pivots._read()
+    if order.dtype is not int32:
+        raise DTypeError(
+            f"{where}: pivots should be a Tensor of scalar type torch.int32. Got "
+            f"{order.dtype.name}: use what lu_factor gives"
+        )
+    if order.shape != packed.shape[:-1]:
+        raise ShapeError(
+            f"{where}: Number of pivots per batch should be same as the dimension of the matrix: "
+            f"LU is {list(packed.shape)}, pivots {list(order.shape)}"
+        )
+    _need_rows(packed, b, left, False, where)
+    if not left:
+        b, adjoint = m.transposed(b), not adjoint
+    rows = p.permutation(order, packed.shape[-1])
+    batch = p.broadcast(packed.shape[:-2], b.shape[:-2])
+    packed, b = same_batch(packed, b)
+    rows = p.expand(rows, (*batch, rows.shape[-1]))
+    if adjoint:
+        middle = p.triangular_solve(m.transposed(packed), b, False, False)
+        middle = p.triangular_solve(m.transposed(packed), middle, True, True)
+        x = m.rows_in_order(middle, m.inverse_order(rows))
+    else:
+        middle = p.triangular_solve(packed, m.rows_in_order(b, rows), False, True)
+        x = p.triangular_solve(packed, middle, True, False)
+    return named(_result(x, left, False), "LinalgLuSolve")
+
+
+@method()
+@numpy_names
+def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
+    """`linalg.lu_solve` under its older name."""
+    return linalg_lu_solve(LU_data, LU_pivots, b)
+
+
+def _factor(L: Any, upper: bool, where: str) -> Node:
+    """L with A = L Lᵀ, from L or from U = Lᵀ."""
+    x = matrices(L, where, square=True, argument="L")
+    return m.transposed(x) if upper else x
+
+
+@method()
+@numpy_names
+def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
+    """X with A X = B, from what `linalg.cholesky` gives for A.
+
+    Args:
+        B: (*batch, n, k).
+        upper: `L` is an upper triangle U with A = Uᵀ U.
+    """
+    low, b = _factor(L, upper, "cholesky_solve"), matrices(B, "cholesky_solve", argument="B")
+    same_dtype(b, low, "cholesky_solve", "B and L")
+    _need_rows(low, b, True, False, "cholesky_solve")
+    low, b = same_batch(low, b)
+    middle = p.triangular_solve(low, b, False, False)
+    x = p.triangular_solve(m.transposed(low), middle, True, False)
+    return named(x, "CholeskySolve")
+
+
+@method()
+@numpy_names
+def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
+    """The inverse of A, from what `linalg.cholesky` gives for A."""
+    low = _factor(L, upper, "cholesky_inverse")
+    inverse = p.triangular_solve(low, m.identity(low), False, False)
+    return named(m.product(m.transposed(inverse), inverse), "CholeskyInverse")
+
+
+# --- least squares -------------------------------------------------------------------------------
+
+_DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
+
+
+def linalg_lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None) -> Any:
+    """`(solution, residuals, rank, singular_values)`: X that makes Σ (A X - B)² smallest, and the
+    shortest such X.
+
+    Args:
+        A: (*batch, m, n).
+        B: (*batch, m, k), or vectors (*batch, m).
+        rcond: singular values up to this part of the largest count as 0; by default max(m, n) times
+            the machine epsilon.
+        driver: "gelsy" (the default), "gelsd", "gelss" or "gels" (A has full rank). They differ in
+            which of the other results they give: `residuals` all but "gelsy", where m > n and the
+            rank is full; `rank` all but "gels"; `singular_values` "gelsd" and "gelss". What is not
+            given is an empty tensor.
+
+    Example:
+        >>> import gradatim as gd
+        >>> A, B = gd.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), gd.tensor([[1.0], [2.0], [3.0]])
+        >>> gd.linalg.lstsq(A, B).solution
+        tensor([[1.],
+                [2.]])
+    """
+    from gradatim.ops.singular_values import linalg_matrix_rank, linalg_svdvals
+
+    where = "linalg.lstsq"
+    if driver is not None and driver not in _DRIVERS:
+        raise ArgumentError(
+            f"{where}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), got "
+            f"{driver}"
+        )
+    driver = driver or "gelsy"
+    a, b = matrices(A, where, argument="input"), floats(B, where, "other")
+    same_dtype(a, b, where, "input and other")
+    if b.ndim < 1:
+        raise ShapeError(f"{where}: other must have at least 1 dimension.")
+    vector = a.ndim == b.ndim + 1
+    if not vector and b.ndim < 2:
+        raise ShapeError(
+            f"{where}: input.dim() must be greater or equal to other.dim() and (input.dim() - "
+            f"other.dim()) <= 1, got {a.ndim} and {b.ndim}"
+        )
+    right = as_column(b) if vector else b
+    rows, columns = a.shape[-2:]
+    if right.shape[-2] != rows:
+        raise ShapeError(
+            f"{where}: input.size(-2) should match other.size({-1 if vector else -2}), got "
+            f"{list(a.shape)} and {list(b.shape)}"
+        )
+    if right.shape[:-2] != a.shape[:-2]:
+        a, right = same_batch(a, right)
+    matrix = named(a, "Expand")
+    inverse = linalg_pinv(matrix, rtol=rcond)
+    solution = m.product(inverse._read(), right)
+    shown = named(without_column(solution) if vector else solution, "LinalgLstsq")
+    flat = p.stop_gradient(a)
+    plain = wrap(flat)
+    empty = p.full((0,), 0, a.dtype)
+    rank = wrap(p.full((0,), 0, int64))
+    values = wrap(empty)
+    if driver != "gels":
+        rank = linalg_matrix_rank(plain, rtol=rcond)
+    if driver in ("gelsd", "gelss"):
+        values = linalg_svdvals(plain)
+    line = p.reshape(solution, (solution.size,))
+    residuals = named(m.first(line, 0, 0), "LinalgLstsq")
+    if rows > columns and driver != "gelsy":
+        full = driver == "gels" or bool((rank == columns).all())
+        if full:
+            off = p.sub(m.product(a, solution), right)
+            residuals = named(p.sum_(p.mul(off, off), (off.ndim - 2,)), "LinalgLstsq")
+    result = result_type("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
+    return result(shown, residuals, rank, values)
+
+
+# --- tensors as matrices -------------------------------------------------------------------------
+
+
+@numpy_names
+def linalg_tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+    """The inverse with respect to `tensordot(A, B, ind)`.
+
+    Args:
+        A: the product of the first `ind` sizes is that of the others.
+        ind: above 0.
+    """
+    if ind <= 0:
+        raise ArgumentError("Expected a strictly positive integer for 'ind'")
+    x = floats(A, "linalg.tensorinv")
+    front, back = x.shape[:ind], x.shape[ind:]
+    if math.prod(front) != math.prod(back):
+        raise ShapeError(
+            f"Expected self to satisfy the requirement prod(self.shape[ind:]) == "
+            f"prod(self.shape[:ind]), but got {math.prod(back)} != {math.prod(front)}"
+        )
+    square = named(p.reshape(x, (math.prod(front), math.prod(back))), "Reshape")
+    return named(p.reshape(linalg_inv(square)._read(), (*back, *front)), "View")
+
+
+@numpy_names
+def linalg_tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
+    """X with tensordot(A, X, X.ndim) = B.
+
+    Args:
+        A: the product of B's sizes is that of the other sizes.
+        dims: dimensions of A that are moved to the end first.
+    """
+    where = "linalg.tensorsolve"
+    a, b = floats(A, where), floats(B, where, "B")
+    same_dtype(a, b, where)
+    if dims is not None:
+        moved = [wrap_dim(d, a.ndim) for d in ([dims] if isinstance(dims, int) else dims)]
+        a = p.permute(a, (*(k for k in range(a.ndim) if k not in moved), *moved))
+    shape = a.shape[b.ndim :]
+    size = math.prod(shape)
+    if b.size != size or a.size != size * size:
+        raise ShapeError(
+            f"Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
+            f"prod(self.shape[:other.ndim]), but got {size} != {math.prod(a.shape[: b.ndim])}"
+        )
+    square = named(p.reshape(a, (size, size)), "Reshape")
+    line = named(p.reshape(b, (size,)), "Reshape")
+    return named(p.reshape(linalg_solve(square, line)._read(), shape), "View")

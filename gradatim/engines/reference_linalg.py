@@ -7,7 +7,7 @@ reference_factorizations.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -272,7 +272,7 @@ def _iterating(name: str, run: Callable[[Array], Any], a: Array) -> Any:
     """What LAPACK iterates for; it never ends on NaN and infinities."""
     finite = np.isfinite(a).all((-2, -1))
     if not finite.all():
-        _fail(name, (~finite).astype(np.int32), _NOT_FINITE)
+        _fail(name, np.asarray(~finite, np.int32), _NOT_FINITE)
     try:
         return run(a)
     except np.linalg.LinAlgError:
@@ -288,14 +288,16 @@ def _svdvals(node: Node, a: Array) -> Any:
     return _iterating("linalg.svd", lambda x: np.linalg.svd(x, compute_uv=False), a)
 
 
+def _triangle(node: Node) -> Literal["L", "U"]:
+    return "U" if node.params[0] else "L"
+
+
 def _eigh(node: Node, a: Array) -> Any:
-    triangle = "U" if node.params[0] else "L"
-    return tuple(_iterating("linalg.eigh", lambda x: np.linalg.eigh(x, triangle), a))
+    return tuple(_iterating("linalg.eigh", lambda x: np.linalg.eigh(x, _triangle(node)), a))
 
 
 def _eigvalsh(node: Node, a: Array) -> Any:
-    triangle = "U" if node.params[0] else "L"
-    return _iterating("linalg.eigh", lambda x: np.linalg.eigvalsh(x, triangle), a)
+    return _iterating("linalg.eigh", lambda x: np.linalg.eigvalsh(x, _triangle(node)), a)
 
 
 def _permutation(node: Node, pivots: Array) -> Array:

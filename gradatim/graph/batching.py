@@ -175,8 +175,7 @@ def _(node: Node, inputs: Sequence[Node], is_batched: Sequence[bool], count: int
 @batches("linalg")
 def _(node: Node, inputs: Sequence[Node], is_batched: Sequence[bool], count: int) -> Node:
     reads = [spread(x, has, count) for x, has in zip(inputs, is_batched)]
-    if isinstance(node.dtype, tuple):
-        shape = tuple((count, *each) for each in node.shape)
-    else:
-        shape = (count, *node.shape)
-    return _like(node, reads, node.params, shape)
+    if not isinstance(node.dtype, tuple):
+        return _like(node, reads, node.params, (count, *node.shape))
+    shapes = tuple((count, *shape) for shape in node.shape)
+    return Node(node.primitive, tuple(reads), node.params, shapes, node.dtype, node.device)

@@ -118,10 +118,10 @@ def _products_without_two(s: Node) -> Node:
 
     For i < j it is what stands before i, times what stands between, times what stands behind j.
     """
-    n = s.shape[-1]
-    row, column = m.places(n, n, s.device)
     one = m.number(1, s)
-    behind_row = p.select(p.gt(column, row), m.as_rows(s), one)
+    table = p.expand(m.as_rows(s), (*s.shape, s.shape[-1]))
+    row, column = m.places(table)
+    behind_row = p.select(p.gt(column, row), table, one)
     between = _before(behind_row, s.ndim)
     before = _before(s, s.ndim - 1)
     behind = p.flip(_before(p.flip(s, (s.ndim - 1,)), s.ndim - 1), (s.ndim - 1,))
@@ -247,8 +247,7 @@ def _(g: Node, out: Node, x: Node) -> Any:
 
 def _over_gaps(x: Node, values: Node) -> Node:
     """x_ij / (values_j - values_i), 0 on the diagonal."""
-    n = values.shape[-1]
-    row, column = m.places(n, n, x.device)
+    row, column = m.places(x)
     same = p.eq(row, column)
     gaps = p.sub(m.as_rows(values), m.as_columns(values))
     gaps = p.select(same, m.number(1, x), gaps)
@@ -257,7 +256,7 @@ def _over_gaps(x: Node, values: Node) -> Node:
 
 @gradient_of("eigh", (OUT, 0))
 def _(grads: Any, out: Node, x: Node) -> Any:
-    # Ā = V (diag(w̄) + (V^T V̄) / gaps) V^T
+    # Ā = V (diag(w̄) + skew(V^T V̄) / 2 gaps) V^T, which is symmetric, as A is
     grad_w, grad_v = grads
     if grad_w is None and grad_v is None:
         return (None,)
@@ -265,7 +264,8 @@ def _(grads: Any, out: Node, x: Node) -> Any:
     turned = m.transposed(v)
     if grad_v is None:
         return (m.product(p.mul(v, m.as_rows(grad_w)), turned),)
-    middle = _over_gaps(m.product(turned, grad_v), w)
+    turning = p.mul(_skew(m.product(turned, grad_v)), m.number(0.5, x))
+    middle = _over_gaps(turning, w)
     if grad_w is not None:
         middle = p.add(middle, m.diagonal_matrix(grad_w))
     return (m.product(m.product(v, middle), turned),)

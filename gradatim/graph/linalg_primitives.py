@@ -112,7 +112,8 @@ def _matrices(name: str, *operands: Node) -> tuple[Shape, int, int]:
     if any(x.ndim < 2 for x in operands) or any(x.shape[:-2] != first.shape[:-2] for x in operands):
         given = " and ".join(str(list(x.shape)) for x in operands)
         raise ShapeError(f"{name} expects matrices (*batch, rows, columns), got {given}")
-    return first.shape[:-2], *first.shape[-2:]
+    rows, columns = first.shape[-2:]
+    return first.shape[:-2], rows, columns
 
 
 def _square(name: str, *operands: Node) -> tuple[Shape, int]:

@@ -5,6 +5,8 @@ What the gradients of linear algebra, and `ops/`, are written in.
 
 from __future__ import annotations
 
+import math
+
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import int64
 from gradatim.graph.node import Node, Shape
@@ -32,14 +34,19 @@ def number(value: float, x: Node) -> Node:
     return p.constant(value, x.dtype, x.device)
 
 
-def places(rows: int, columns: int, device: str = "cpu") -> tuple[Node, Node]:
-    """The row and the column of each element, to be compared."""
+def places(x: Node) -> tuple[Node, Node]:
+    """The row and the column of each element of a matrix, to be compared."""
+    rows, columns = x.shape[-2:]
+    return _places(rows, columns, x.device)
+
+
+def _places(rows: int, columns: int, device: str) -> tuple[Node, Node]:
     return p.iota((rows, 1), 0, int64, device), p.iota((1, columns), 1, int64, device)
 
 
 def lower(x: Node, offset: int = 0) -> Node:
     """0 above the diagonal that is `offset` to the right of the main one."""
-    row, column = places(*x.shape[-2:], x.device)
+    row, column = places(x)
     if offset:
         row = p.add(row, p.constant(offset, int64, x.device))
     return p.select(p.ge(row, column), x, zero(x))
@@ -47,7 +54,7 @@ def lower(x: Node, offset: int = 0) -> Node:
 
 def upper(x: Node, offset: int = 0) -> Node:
     """0 below the diagonal that is `offset` to the right of the main one."""
-    row, column = places(*x.shape[-2:], x.device)
+    row, column = places(x)
     if offset:
         row = p.add(row, p.constant(offset, int64, x.device))
     return p.select(p.le(row, column), x, zero(x))
@@ -55,13 +62,13 @@ def upper(x: Node, offset: int = 0) -> Node:
 
 def unit_lower(x: Node) -> Node:
     """The triangle below the diagonal, with ones on it."""
-    row, column = places(*x.shape[-2:], x.device)
+    row, column = places(x)
     return p.select(p.eq(row, column), number(1, x), lower(x, -1))
 
 
 def identity(x: Node) -> Node:
     """Identity matrices of the shape (n, n) or (*batch, m, n) and dtype of `x`."""
-    row, column = places(*x.shape[-2:], x.device)
+    row, column = places(x)
     return p.expand(p.cast(p.eq(row, column), x.dtype), x.shape)
 
 
@@ -69,7 +76,7 @@ def diagonal(x: Node) -> Node:
     """(*batch, m, n) -> (*batch, min(m, n))."""
     rows, columns = x.shape[-2:]
     k = min(rows, columns)
-    row, column = places(rows, columns, x.device)
+    row, column = places(x)
     inside = p.select(p.eq(row, column), x, zero(x))
     axis = x.ndim - 1 if rows <= columns else x.ndim - 2
     line = p.sum_(inside, (axis,))
@@ -79,7 +86,7 @@ def diagonal(x: Node) -> Node:
 def diagonal_matrix(line: Node) -> Node:
     """(*batch, n) -> (*batch, n, n), 0 beside the diagonal."""
     n = line.shape[-1]
-    row, column = places(n, n, line.device)
+    row, column = _places(n, n, line.device)
     return p.select(p.eq(row, column), as_rows(line), zero(line))
 
 
@@ -106,10 +113,8 @@ def first(x: Node, axis: int, count: int) -> Node:
 
 def rows_in_order(x: Node, order: Node) -> Node:
     """Row `order[i]` of each matrix at place i: (*batch, m, n) and int64 (*batch, k)."""
-    batch, m, n = x.shape[:-2], *x.shape[-2:]
-    count = 1
-    for extent in batch:
-        count *= extent
+    batch, (m, n) = x.shape[:-2], x.shape[-2:]
+    count = math.prod(batch)
     k = order.shape[-1]
     flat = p.reshape(order, (count, k))
     if count > 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_, int64
-from gradatim.graph.errors import ArgumentError, ShapeError
+from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
 from gradatim.ops._aliases import numpy_names
 from gradatim.ops._matrix_arguments import matrices
 from gradatim.ops.results import result_type

@@ -10,7 +10,7 @@ from typing import Any
 
 from gradatim.graph import matrices as m
 from gradatim.graph import primitives as p
-from gradatim.graph.dtypes import int32
+from gradatim.graph.dtypes import int32, int64
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from gradatim.graph.node import Node
 from gradatim.ops._aliases import numpy_names
@@ -124,7 +124,7 @@ def _unpacked(packed: Node, pivots: Node) -> tuple[Node, Node, Node]:
 
 def _permutation_matrix(pivots: Node, rows: int, like: Node) -> Node:
     order = m.as_rows(p.permutation(pivots, rows))
-    row, _ = m.places(rows, rows)
+    row = p.iota((rows, 1), 0, int64)
     return p.cast(p.eq(row, order), like.dtype)
 
 

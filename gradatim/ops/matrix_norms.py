@@ -180,8 +180,8 @@ def linalg_cond(A: Tensor, p: Any = None) -> Tensor:
 
 
 @numpy_names
-def frobenius_norm(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """The root of the sum of squares over one or two dimensions, or over all."""
+def frobenius_norm(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+    """The root of the sum of squares over one or two dimensions; over all, if `dim` is empty."""
     dims = (dim,) if isinstance(dim, int) else dim
     if dims is not None and len(dims) > 2:
         raise ShapeError(f"Expected at most 2 dimensions, but got {len(dims)} dimensions instead.")

@@ -76,7 +76,7 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
         zeros = [wrap(p.full((*batch, n, n), 0, x.dtype)) for n in (rows, columns)]
         return result(zeros[0], values, zeros[1])
     u, s, vh = finished(p.svd(x, not some), "LinalgSvd")
-    return result(u, s, named(m.transposed(vh._read()), "TransposeBackward"))
+    return result(u, s, named(m.transposed(vh._read()), "Transpose"))
 
 
 # --- tolerances ----------------------------------------------------------------------------------

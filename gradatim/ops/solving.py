@@ -184,7 +184,8 @@ def triangular_solve(
     Args:
         transpose: solve with Aᵀ.
     """
-    a, right = matrices(A, "triangular_solve", square=True), matrices(b, "triangular_solve")
+    a = matrices(A, "triangular_solve", square=True)
+    right = matrices(b, "triangular_solve", argument="b")
     same_dtype(a, right, "triangular_solve", "b and A")
     _need_rows(a, right, True, False, "triangular_solve")
     a, right = same_batch(a, right)

@@ -10,6 +10,7 @@ import gradatim as gd
 from gradatim.autograd import gradcheck, gradgradcheck
 from gradatim.engines import current_engine
 
+
 @pytest.fixture(autouse=True)
 def one_engine():
     """Nothing here is about native code, whose compilation would take most of the time."""

@@ -16,8 +16,9 @@ _MODULES = (
     "products", "einsum", "indexing", "gathering", "scattering", "counting", "diagonals",
     "searching", "sorting", "quantiles", "activations", "losses", "classification",
     "convolution", "pooling", "adaptive_pooling", "unfolding", "normalization", "draws",
-    "draws_in_place", "loops", "recurrent", "factorizations", "singular_values", "solving",
-    "determinants", "matrix_norms", "inplace",
+    "draws_in_place", "loops", "recurrent",
+    "factorizations", "orthogonal", "singular_values", "solving", "determinants", "matrix_norms",
+    "inplace",
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {}

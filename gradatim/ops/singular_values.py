@@ -14,8 +14,8 @@ from gradatim.graph.node import Node, Shape
 from gradatim.ops._aliases import numpy_names
 from gradatim.ops._matrix_arguments import finished, matrices
 from gradatim.ops.arguments import is_number
-from gradatim.ops.factorizations import linalg_qr
 from gradatim.ops.linear import matmul
+from gradatim.ops.orthogonal import linalg_qr
 from gradatim.ops.results import result_type
 from gradatim.tensor import Tensor, method, named, wrap
 

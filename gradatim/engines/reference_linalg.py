@@ -54,7 +54,7 @@ def _systems(
         pass
     info = factorizations.lu(a)[2]
     if name is not None and info.any():
-        _fail(name, info, _SINGULAR.get(name, _SINGULAR["linalg.solve"]))
+        _fail(name, info, _SINGULAR[name.removesuffix("_ex")])
     result = np.full(shape, np.nan, a.dtype)
     for place in _each(info.shape):
         if not info[place]:

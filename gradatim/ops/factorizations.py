@@ -157,9 +157,9 @@ def lu_unpack(
             f"torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 "
             f"dtype, got {pivots.dtype.name}: use what lu_factor gives"
         )
-    nothing = wrap(p.full((0,), 0, packed.dtype))
-    permuting: Tensor = nothing
-    low = up = nothing
+    nothing = m.first(p.reshape(packed, (packed.size,)), 0, 0)
+    permuting = wrap(p.stop_gradient(nothing))
+    low, up = named(nothing, "LuUnpack"), named(nothing, "LuUnpack")
     rows, columns = packed.shape[-2:]
     k = min(rows, columns)
     if unpack_pivots:

@@ -12,7 +12,7 @@ from gradatim.graph import matrices as m
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import int32
 from gradatim.graph.errors import DTypeError, ShapeError
-from gradatim.graph.node import Node
+from gradatim.graph.node import Node, Shape
 from gradatim.ops._aliases import numpy_names
 from gradatim.ops._matrix_arguments import (
     as_column,
@@ -25,7 +25,7 @@ from gradatim.ops._matrix_arguments import (
     without_column,
 )
 from gradatim.ops.results import result_type
-from gradatim.tensor import Tensor, method, named
+from gradatim.tensor import Tensor, method, named, wrap
 
 __all__ = [
     "cholesky_inverse",
@@ -71,7 +71,7 @@ def linalg_inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     counted from 1, of the zero pivot of a singular matrix; its inverse is NaN.
     """
     result = result_type("linalg_inv_ex", "inverse", "info")
-    return result(*_inv(A, "linalg.inv_ex", "linalg.inv" if check_errors else None))
+    return result(*_inv(A, "linalg.inv_ex", "linalg.inv_ex" if check_errors else None))
 
 
 # --- A X = B -------------------------------------------------------------------------------------
@@ -113,8 +113,30 @@ def _solve(
     A: Any, B: Any, left: bool, where: str, name: str | None
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     a, b, vector = _system(A, B, left, where)
-    x, info = finished(p.solve(a, b, name), "LinalgSolveEx")
-    return named(_result(x._read(), left, vector), "LinalgSolveEx"), info
+    batch = A.shape[:-2]
+    if batch or b.ndim == 2:
+        x, info = finished(p.solve(a, b, name), "LinalgSolveEx")
+        solution = x._read()
+        if info.shape != batch:
+            info = wrap(_of_each(info._read(), tuple(batch)))
+    else:  # one matrix: all right-hand sides are columns of one
+        order = (b.ndim - 2, *range(b.ndim - 2), b.ndim - 1)
+        rows = p.permute(b, order)
+        columns = p.reshape(rows, (b.shape[-2], b.size // max(b.shape[-2], 1)))
+        matrix = A._read() if left or vector else m.transposed(A._read())
+        x, info = finished(p.solve(matrix, columns, name), "LinalgSolveEx")
+        back = p.reshape(x._read(), rows.shape)
+        solution = p.permute(back, (*range(1, b.ndim - 1), 0, b.ndim - 1))
+    return named(_result(solution, left, vector), "LinalgSolveEx"), info
+
+
+def _of_each(info: Node, batch: Shape) -> Node:
+    """One of what is said of each matrix, for matrices that were spread from `batch`."""
+    lead = info.ndim - len(batch)
+    spread = tuple(k for k in range(info.ndim) if k < lead or batch[k - lead] != info.shape[k])
+    for axis in spread:
+        info = m.first(info, axis, 1)
+    return p.reshape(info, batch)
 
 
 @numpy_names
@@ -141,7 +163,7 @@ def linalg_solve_ex(
     A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False
 ) -> Any:  # fmt: skip
     """`(result, info)`: `linalg.solve` that does not fail, with `info` as in `linalg.inv_ex`."""
-    name = "linalg.solve" if check_errors else None
+    name = "linalg.solve_ex" if check_errors else None
     result = result_type("linalg_solve_ex", "result", "info")
     return result(*_solve(A, B, left, "linalg.solve_ex", name))
 

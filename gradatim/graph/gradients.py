@@ -73,6 +73,8 @@ def gradients(
                 found[node] = g
             continue
         if primitive is p.PICK:
+            if not node.inputs:
+                raise GradientError(_A_SECOND_TIME)
             source, position = node.inputs[0], node.params[0]
             several = arrived.setdefault(source, [None] * len(source.shape))
             several[position] = g if several[position] is None else p.add(several[position], g)

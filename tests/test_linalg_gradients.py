@@ -134,6 +134,12 @@ def test_backward_uses_the_factorization_that_the_user_saw():
     assert np.allclose(g.numpy(), expected.numpy(), rtol=1e-12)
 
 
+def test_one_factorization_after_another():
+    x = matrix(2, 2)
+    assert gradcheck(lambda x: gd.linalg.svdvals(gd.linalg.inv(gd.linalg.matrix_exp(x))), (x,))
+    assert gradcheck(lambda x: gd.linalg.pinv(gd.linalg.qr(x).Q @ gd.linalg.inv(x)), (x,))
+
+
 def test_complete_qr_of_a_tall_matrix_has_no_gradient():
     q, _ = gd.linalg.qr(matrix(3, 2), mode="complete")
     with pytest.raises(gd.GradientError, match="last 1 columns of Q are not determined"):

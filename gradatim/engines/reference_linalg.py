@@ -160,15 +160,14 @@ def _matrix_exp(node: Node, a: Array) -> Array:
 
 def _pade(a: Array, squarings: Array, coefficients: tuple[float, ...]) -> Array:
     a = a * np.exp2(-squarings)[:, None, None]
-    square = a @ a
-    powers = np.broadcast_to(np.eye(a.shape[-1]), a.shape)
-    odd = coefficients[1] * powers
-    even = coefficients[0] * powers
+    square = power = a @ a
+    unit = np.eye(a.shape[-1])
+    even, odd = coefficients[0] * unit, coefficients[1] * unit
     for k in range(2, len(coefficients), 2):
-        powers = powers @ square
-        even = even + coefficients[k] * powers
+        power = power if k == 2 else power @ square
+        even = even + coefficients[k] * power
         if k + 1 < len(coefficients):
-            odd = odd + coefficients[k + 1] * powers
+            odd = odd + coefficients[k + 1] * power
     odd = a @ odd
     result = np.linalg.solve(even - odd, even + odd)
     for k in range(int(squarings.max(initial=0))):

@@ -101,10 +101,10 @@ def finished(nodes: Sequence[Node], title: str, count: int | None = None) -> lis
     tensors = [named(node, title) for node in nodes]
     if local.capture is None:
         compute(nodes)
-        source = nodes[0].inputs[0] if nodes[0].inputs else None
-        if source is not None and source.history and source.primitive.kind == "linalg":
-            # Copies: the user may overwrite the memory of a result.
-            source.buffer = tuple(np.array(node.buffer) for node in nodes)
+        if nodes[0].primitive is p.PICK and nodes[0].inputs:
+            source = nodes[0].inputs[0]
+            if source.history:  # copies: the user may overwrite the memory of a result
+                source.buffer = tuple(np.array(node.buffer) for node in nodes)
     return tensors[:count]
 
 

@@ -88,15 +88,11 @@ def without_column(x: Node) -> Node:
 # --- results -------------------------------------------------------------------------------------
 
 
-def finished(nodes: Sequence[Node], title: str, count: int | None = None) -> list[Tensor]:
+def finished(nodes: Sequence[Node], title: str) -> list[Tensor]:
     """Tensors of the results of one primitive, computed now: an error depends on their values.
 
     In a compiled step they are computed when it runs. Where backward() will want them, the Node of
     the factorization keeps them.
-
-    Args:
-        nodes: what its builder gave.
-        count: how many of them become tensors; the others are kept for backward() alone.
     """
     tensors = [named(node, title) for node in nodes]
     if local.capture is None:
@@ -105,7 +101,7 @@ def finished(nodes: Sequence[Node], title: str, count: int | None = None) -> lis
             source = nodes[0].inputs[0]
             if source.history:  # copies: the user may overwrite the memory of a result
                 source.buffer = tuple(np.array(node.buffer) for node in nodes)
-    return tensors[:count]
+    return tensors
 
 
 def moved_last(x: Node, first: int, second: int) -> Node:

@@ -98,17 +98,35 @@ def _factor(a: Array, pivots: Array, start: int, stop: int) -> None:
 
 
 def _factor_by_columns(a: Array, pivots: Array, start: int, stop: int) -> None:
-    every = np.arange(len(a))
-    for k in range(start, stop):
-        chosen = k + np.abs(a[:, k:, k]).argmax(-1)
-        pivots[:, k] = chosen
-        rows = a[every, chosen]
-        a[every, chosen] = a[:, k]
-        a[:, k] = rows
-        pivot = rows[:, k, None]
-        below = a[:, k + 1 :, k]
+    """The same for a few columns: of a batch, in a copy of theirs alone, in which what is done to
+    all matrices at once lies side by side."""
+    view = a[:, start:, start:stop].transpose(1, 2, 0)
+    panel = view if len(a) == 1 else np.ascontiguousarray(view)
+    for k in range(stop - start):
+        down = np.abs(panel[k:, k]).argmax(0)
+        pivots[:, start + k] = start + k + down
+        moved = down.nonzero()[0]
+        if len(moved):
+            rows = k + down[moved]
+            _swap_rows(a, moved, start + k, start + rows)
+            if panel is not view:
+                _swap_rows(panel.transpose(2, 0, 1), moved, k, rows)
+        pivot, below = panel[k, k], panel[k + 1 :, k]
         below /= np.where(pivot == 0, 1, pivot)
-        a[:, k + 1 :, k + 1 : stop] -= below[:, :, None] * a[:, k, None, k + 1 : stop]
+        panel[k + 1 :, k + 1 :] -= below[:, None] * panel[k, None, k + 1 :]
+    if panel is not view:
+        view[:] = panel
+
+
+def _swap_rows(a: Array, moved: Array, one: int, others: Array) -> None:
+    """Exchange row `one` with another one in each of the matrices `moved`."""
+    if len(a) == 1:
+        other = int(others[0])
+        a[0, (one, other), :] = a[0, (other, one), :]
+        return
+    kept = a[moved, one]
+    a[moved, one] = a[moved, others]
+    a[moved, others] = kept
 
 
 def permutation(pivots: Array, rows: int) -> Array:

@@ -13,6 +13,7 @@ from typing import Any
 _MODULES = (
     "creation", "elementwise", "arithmetic", "comparison", "selection", "operators", "movement",
     "casting", "joining", "reduce", "extremes", "moments", "norms", "cumulative", "linear",
+    "factorizations", "orthogonal", "singular_values", "solving", "determinants", "matrix_norms",
     "products", "einsum", "indexing", "gathering", "scattering", "counting", "diagonals",
     "searching", "sorting", "quantiles", "activations", "losses", "classification",
     "convolution", "pooling", "adaptive_pooling", "unfolding", "normalization", "draws",

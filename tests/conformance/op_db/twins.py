@@ -111,9 +111,11 @@ def _says_torch(function: types.FunctionType) -> bool:
 def rebound(function: types.FunctionType) -> Callable[..., Any]:
     """A function of PyTorch's tests (`lambda x, n: torch.polygamma(n, x)`) that means our names."""
     names = {**function.__globals__, "torch": gd, "np": np, "wrapper_set_seed": _with_seed}
-    return types.FunctionType(
+    twin = types.FunctionType(
         function.__code__, names, function.__name__, function.__defaults__, function.__closure__
     )
+    twin.__kwdefaults__ = function.__kwdefaults__
+    return twin
 
 
 def resolve(name: str) -> Callable[..., Any]:

@@ -58,6 +58,15 @@ from gradatim.graph.errors import (
     NonFiniteError,
     ShapeError,
 )
+from gradatim.memory_format import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    preserve_format,
+    strided,
+)
+from gradatim.memory_format import Layout as layout
+from gradatim.memory_format import MemoryFormat as memory_format
 from gradatim.ops.arguments import result_dtype as result_type
 from gradatim.printing import set_printoptions
 from gradatim.random import (
@@ -82,9 +91,11 @@ newaxis = None
 dtype = DType
 
 globals().update(ops.top_level())
+globals().update(ops.in_place_functions())
+from gradatim.ops.native_norms import batch_norm, instance_norm  # noqa: E402
 
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
-_ROOMS = ("cli", "data", "explain", "linalg", "nn", "optim", "train")
+_ROOMS = ("cli", "data", "explain", "linalg", "nn", "optim", "signal", "train")
 _NAMES = {
     "explain_program": "gradatim.explain.program",
     "load": "gradatim.train.saved",

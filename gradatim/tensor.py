@@ -32,6 +32,7 @@ from gradatim.graph.errors import (
     ShapeError,
 )
 from gradatim.graph.node import COUNTED, NONE, Node, Shape, mode
+from gradatim.memory_format import Layout, lies_in, strided
 from gradatim.realize import Cell, compute, compute_now, flush, hold, local, state, track, value_of
 from gradatim.size import Size
 
@@ -373,8 +374,9 @@ class Tensor:
         return self._layout[2] if self._layout is not None else 0
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
-        """Whether the elements lie in memory in row-major order without gaps."""
-        return views.is_contiguous(tuple(self.shape), self._strides())
+        """Whether the elements lie in memory without gaps, in row-major order or in that of a
+        format such as `gd.channels_last`."""
+        return lies_in(tuple(self.shape), self._strides(), memory_format)
 
     def element_size(self) -> int:
         """Bytes of one element."""
@@ -406,8 +408,8 @@ class Tensor:
         return False
 
     @property
-    def layout(self) -> str:
-        return "strided"
+    def layout(self) -> Layout:
+        return strided
 
     def data_ptr(self) -> int:
         """The address of the first element. A parameter's stays the same through training."""

@@ -58,6 +58,8 @@ from gradatim.graph.errors import (
     NonFiniteError,
     ShapeError,
 )
+from gradatim.memory_format import Layout as layout
+from gradatim.memory_format import MemoryFormat as memory_format
 from gradatim.memory_format import (
     channels_last,
     channels_last_3d,
@@ -65,8 +67,6 @@ from gradatim.memory_format import (
     preserve_format,
     strided,
 )
-from gradatim.memory_format import Layout as layout
-from gradatim.memory_format import MemoryFormat as memory_format
 from gradatim.ops.arguments import result_dtype as result_type
 from gradatim.printing import set_printoptions
 from gradatim.random import (

@@ -91,6 +91,4 @@ def lies_in(shape: Shape, strides: Shape, memory_format: Any) -> bool:
     order = memory_format.order
     if len(order) != len(shape):
         return False
-    return views.is_contiguous(
-        tuple(shape[k] for k in order), tuple(strides[k] for k in order)
-    )
+    return views.is_contiguous(tuple(shape[k] for k in order), tuple(strides[k] for k in order))

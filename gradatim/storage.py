@@ -75,7 +75,9 @@ class Storage:
         line = array.ravel(order="K")
         if self._untyped:
             return list(np.ascontiguousarray(line).view(np.uint8).tolist())
-        return list(line.astype(np.float32 if self.dtype.name == "bfloat16" else line.dtype).tolist())
+        return list(
+            line.astype(np.float32 if self.dtype.name == "bfloat16" else line.dtype).tolist()
+        )
 
     def __getitem__(self, place: int) -> Any:
         return self.tolist()[place]

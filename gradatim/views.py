@@ -94,9 +94,7 @@ def _window_places(x: Node, step: Step) -> Node:
     """(windows, size): which place of the axis each place of each window is."""
     axis, size, stride = step[1:]
     count = (x.shape[axis] - size) // stride + 1
-    first = p.mul(
-        p.iota((count, size), 0, int64, x.device), p.constant(stride, int64, x.device)
-    )
+    first = p.mul(p.iota((count, size), 0, int64, x.device), p.constant(stride, int64, x.device))
     return p.add(first, p.iota((count, size), 1, int64, x.device))
 
 

@@ -88,9 +88,10 @@ def _functions_of(module: types.ModuleType) -> list[str]:
 
 
 def top_level() -> dict[str, Any]:
-    """The functions that are also names of the package."""
+    """The functions that are also names of the package, with `out=` where PyTorch's have it."""
+    with_out = importlib.import_module("gradatim.ops._out").with_out
     return {
-        name: function
+        name: with_out(name, function)
         for name, function in FUNCTIONS.items()
         if name not in _NOT_TOP_LEVEL and not name.endswith("_")
     }

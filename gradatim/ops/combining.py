@@ -201,16 +201,16 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     lead = len(shape) - len(wanted)
     if lead < 0 or any(n not in (1, m) for n, m in zip(wanted, shape[max(lead, 0) :])):
         raise ShapeError(f"size {list(wanted)} is not expandable to size {list(shape)}.")
-    axes = tuple(
-        k for k, n in enumerate(shape) if k < lead or (wanted[k - lead] == 1 and n != 1)
-    )
-    if not axes:
+    axes = tuple(k for k, n in enumerate(shape) if k < lead or (wanted[k - lead] == 1 and n != 1))
+    if not axes and (wanted or self.dtype.is_floating_point):
         return self
-    return named(p.reshape(p.sum_(self._read(), axes), wanted), "Sum:1")
+    x = self._read()
+    if not x.dtype.is_floating_point:
+        x = p.cast(x, dtypes.int64)
+    return named(p.reshape(p.sum_(x, axes), wanted), "Sum:1")
 
 
 def fill(input: Tensor, value: Any) -> Tensor:
     """A tensor of the input's shape and dtype, every element `value` (a number or a 0-d tensor)."""
     result: Tensor = input.clone().fill_(value)
     return result
-

@@ -1,4 +1,4 @@
-"""Views' twins that copy: `view_copy`, `permute_copy` ..., made from a table."""
+"""Views' twins that copy: `view_copy`, `permute_copy` ..."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradatim.graph import primitives as p
+from gradatim.graph.errors import ArgumentError
 from gradatim.graph.node import Node
 from gradatim.ops.diagonals import diagonal
 from gradatim.ops.indexing import narrow, select
@@ -40,28 +41,6 @@ def _slice(
     return cut(input, dim, start, end, step)
 
 
-_VIEWS: dict[str, Callable[..., Any]] = {
-    "alias": lambda input: input,
-    "as_strided": as_strided,
-    "detach": Tensor.detach,
-    "diagonal": diagonal,
-    "expand": expand,
-    "narrow": narrow,
-    "permute": permute,
-    "select": select,
-    "slice": _slice,
-    "split": split,
-    "split_with_sizes": split_with_sizes,
-    "squeeze": squeeze,
-    "t": t,
-    "transpose": transpose,
-    "unbind": unbind,
-    "unfold": METHODS["unfold"],
-    "unsqueeze": unsqueeze,
-    "view": view,
-}
-
-
 def _fresh(x: Node, name: str) -> Tensor:
     return wrap(p.copy(x), name)
 
@@ -80,6 +59,34 @@ def _copying(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-for _name, _make in _VIEWS.items():
-    globals()[f"{_name}_copy"] = _copying(_name, _make)
-method("narrow_copy")(globals()["narrow_copy"])
+alias_copy = _copying("alias", lambda input: input)
+as_strided_copy = _copying("as_strided", as_strided)
+detach_copy = _copying("detach", Tensor.detach)
+diagonal_copy = _copying("diagonal", diagonal)
+expand_copy = _copying("expand", expand)
+permute_copy = _copying("permute", permute)
+select_copy = _copying("select", select)
+slice_copy = _copying("slice", _slice)
+split_copy = _copying("split", split)
+split_with_sizes_copy = _copying("split_with_sizes", split_with_sizes)
+squeeze_copy = _copying("squeeze", squeeze)
+t_copy = _copying("t", t)
+transpose_copy = _copying("transpose", transpose)
+unbind_copy = _copying("unbind", unbind)
+unfold_copy = _copying("unfold", METHODS["unfold"])
+unsqueeze_copy = _copying("unsqueeze", unsqueeze)
+view_copy = _copying("view", view)
+
+
+@method()
+def narrow_copy(input: Tensor, dim: int, start: Any, length: Any) -> Tensor:
+    """What `narrow` gives, as a copy with memory of its own.
+
+    Raises:
+        ArgumentError: for a dimension that is not there (IndexOutOfRange for one below 0).
+    """
+    if dim >= max(input.ndim, 1):
+        raise ArgumentError(
+            f"narrow_copy(): Expected dim < {input.ndim}, the number of dimensions, but got {dim}"
+        )
+    return _fresh(narrow(input, dim, start, length)._read(), "NarrowCopy")

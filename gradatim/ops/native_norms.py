@@ -100,9 +100,5 @@ def native_batch_norm(
             mode.recording = recording
     else:
         mean = scale = p.full((0,), 0, wide.dtype)
-    output = batch_norm(
-        input, weight, bias, running_mean, running_var, training, momentum, eps
-    )
+    output = batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
     return output, wrap(mean), wrap(scale)
-
-

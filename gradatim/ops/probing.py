@@ -36,7 +36,6 @@ _FACTS = {
     "is_xla": False,
     "is_xpu": False,
     "name": None,
-    "names": property(lambda self: (None,) * self.ndim),
     "output_nr": 0,
     "volatile": False,
 }
@@ -265,9 +264,7 @@ def can_cast(from_: Any, to: Any) -> bool:
 
 
 @method("__array_wrap__")
-def _wrap_array(
-    self: Tensor, array: Any, context: Any = None, return_scalar: bool = False
-) -> Any:
+def _wrap_array(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
     """What NumPy's functions give for a tensor: a tensor (bools as uint8, as PyTorch has it)."""
     if array.dtype == np.bool_:
         array = array.astype(np.uint8)
@@ -284,4 +281,3 @@ def _reversed(self: Tensor) -> Tensor:
 @method("__delitem__")
 def _delete(self: Tensor, key: Any) -> None:
     raise ArgumentTypeError("Tensor does not support deleting items: select what is to stay")
-

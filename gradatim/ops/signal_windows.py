@@ -1,9 +1,9 @@
 """Window functions: weights that fall off to both sides, for spectra and smoothing.
 
 All but the last four are sums of cosines (Nuttall, "Some windows with very good sidelobe
-behavior", 1981) or of the kind named. They stand twice in PyTorch: `hann_window(n, periodic)` in the
-main namespace, `signal.windows.hann(n, sym=...)` in a room of its own; `gradatim.signal.windows`
-is that room. A periodic window is a symmetric one of one more point, without its last.
+behavior", 1981) or of the kind named. They stand twice in PyTorch: `hann_window(n, periodic)` in
+the main namespace, `signal.windows.hann(n, sym=...)` in a room of its own, which is here
+`gradatim.signal.windows`. A periodic window is a symmetric one of one more point, without its last.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ def _window(
     if not kind.is_floating_point:
         raise DTypeError(f"{name} expects floating point dtypes, got: {kind}")
     if count < 0:
-        raise ShapeError(
-            f"{name} requires non-negative window_length, got window_length={count}"
-        )
+        raise ShapeError(f"{name} requires non-negative window_length, got window_length={count}")
     return made(
         lambda: line(phases(count, not periodic)), count, kind, given.get("device"),
         given.get("requires_grad", False),

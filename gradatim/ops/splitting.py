@@ -1,5 +1,4 @@
-"""A tensor cut along its first, second or third dimension, as NumPy names it, and cut into copies.
-"""
+"""A tensor cut along its first, second or third dimension, as NumPy has it, and into copies."""
 
 from __future__ import annotations
 
@@ -27,17 +26,13 @@ def _copied(pieces: tuple[Tensor, ...], name: str) -> tuple[Tensor, ...]:
 
 
 @method()
-def unsafe_split(
-    tensor: Tensor, split_size_or_sections: int, dim: int = 0
-) -> tuple[Tensor, ...]:
+def unsafe_split(tensor: Tensor, split_size_or_sections: int, dim: int = 0) -> tuple[Tensor, ...]:
     """`split` into pieces that are no views: each may be written to without regard to the rest."""
     return _copied(split(tensor, split_size_or_sections, dim), "UnsafeSplit")
 
 
 @method()
-def unsafe_split_with_sizes(
-    input: Tensor, split_sizes: Any, dim: int = 0
-) -> tuple[Tensor, ...]:
+def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """`split_with_sizes` into pieces that are no views."""
     return _copied(split_with_sizes(input, split_sizes, dim), "UnsafeSplitWithSizes")
 

@@ -81,9 +81,7 @@ def _geometry(input: Tensor, size: Any, stride: Any, offset: Any) -> tuple[Shape
 
 
 @method()
-def as_strided(
-    input: Tensor, size: Any, stride: Any, storage_offset: int | None = None
-) -> Tensor:
+def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """The tensor's memory read with other sizes and strides, as a view.
 
     Args:
@@ -132,9 +130,7 @@ def _beyond(input: Tensor, shape: Shape, strides: Shape, start: int) -> Tensor:
 
 
 @method()
-def as_strided_(
-    self: Tensor, size: Any, stride: Any, storage_offset: int | None = None
-) -> Tensor:
+def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """`as_strided`, in place."""
     view = as_strided(self, size, stride, storage_offset)
     inner = self._base
@@ -270,9 +266,7 @@ def empty_permuted(
         raise ShapeError(f"Duplicate dim not allowed in physical_layout, got {list(order)}")
     inner = views.contiguous_strides(tuple(shape[k] for k in order))
     strides = tuple(inner[order.index(k)] for k in range(len(shape)))
-    return empty_strided(
-        shape, strides, dtype=dtype, device=device, requires_grad=requires_grad
-    )
+    return empty_strided(shape, strides, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 # --- other sizes for the same memory -------------------------------------------------------------
@@ -303,9 +297,7 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     memory = _in_memory_order(root)
     flat: Node = (root if memory is None else memory)._read()
     flat = p.reshape(flat, (flat.size,))
-    grown = p.pad(
-        flat, p.constant(0, flat.dtype), (-start,), (start + count - flat.size,)
-    )
+    grown = p.pad(flat, p.constant(0, flat.dtype), (-start,), (start + count - flat.size,))
     made = wrap(p.stop_gradient(p.reshape(grown, (count,))))
     self.data = made if len(shape) == 1 else as_strided(made, shape, strides, 0)
     return self
@@ -315,7 +307,5 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
 def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) -> Tensor:
     """`resize_` to another tensor's size."""
     if not isinstance(the_template, Tensor):
-        raise ArgumentTypeError(
-            f"resize_as_ expects a Tensor, got {type(the_template).__name__}"
-        )
+        raise ArgumentTypeError(f"resize_as_ expects a Tensor, got {type(the_template).__name__}")
     return resize_(self, tuple(the_template.shape), memory_format=memory_format)

@@ -66,9 +66,7 @@ def cosine(M: int, **options: Any) -> Tensor:
     return _window("cosine", M, lambda sym: sine_line(M, sym), options)
 
 
-def exponential(
-    M: int, *, center: float | None = None, tau: float = 1.0, **options: Any
-) -> Tensor:
+def exponential(M: int, *, center: float | None = None, tau: float = 1.0, **options: Any) -> Tensor:
     """exp(-|n - center| / tau).
 
     Args:
@@ -82,9 +80,7 @@ def exponential(
         raise ArgumentError(f"Tau must be positive, got: {tau} instead.")
     if options.get("sym", True) and center is not None:
         raise ArgumentError("Center must be None for symmetric windows")
-    return _window(
-        "exponential", M, lambda sym: exponential_line(M, sym, center, tau), options
-    )
+    return _window("exponential", M, lambda sym: exponential_line(M, sym, center, tau), options)
 
 
 def gaussian(M: int, *, std: float = 1.0, **options: Any) -> Tensor:

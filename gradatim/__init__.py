@@ -60,6 +60,7 @@ from gradatim.graph.errors import (
 )
 from gradatim.memory_format import Layout as layout
 from gradatim.memory_format import MemoryFormat as memory_format
+from gradatim.limits import finfo, iinfo
 from gradatim.memory_format import (
     channels_last,
     channels_last_3d,
@@ -95,7 +96,7 @@ globals().update(ops.in_place_functions())
 from gradatim.ops.native_norms import batch_norm, instance_norm  # noqa: E402
 
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
-_ROOMS = ("cli", "data", "explain", "linalg", "nn", "optim", "signal", "train")
+_ROOMS = ("array_api", "cli", "data", "explain", "linalg", "nn", "optim", "signal", "train")
 _NAMES = {
     "explain_program": "gradatim.explain.program",
     "load": "gradatim.train.saved",

@@ -611,6 +611,24 @@ class Tensor:
             raise GradientError("Can't export tensors that require gradient, use tensor.detach()")
         return self._expose().__dlpack__(**options)
 
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        """The namespace of the array API standard: `gradatim.array_api`."""
+        if api_version is not None and api_version not in (
+            "2021.12", "2022.12", "2023.12", "2024.12",
+        ):  # fmt: skip
+            raise ArgumentError(
+                f"version {api_version} of the array API standard is not known: gradatim.array_api "
+                f"has 2024.12"
+            )
+        import gradatim.array_api
+
+        return gradatim.array_api
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """The tensor on another device, as the array API standard has it: there is the CPU."""
+        Device(device)
+        return self
+
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)
 

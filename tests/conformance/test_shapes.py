@@ -258,8 +258,8 @@ def test_functions_in_place(peers):
 
 QUESTIONS = [
     "get_device()", "is_cpu", "is_meta", "is_quantized", "is_complex()", "is_conj()", "is_neg()",
-    "is_pinned()", "is_shared()", "is_inference()", "is_signed()", "dim_order()", "layout.__repr__()",
-    "untyped_storage().nbytes()", "untyped_storage().size()",
+    "is_pinned()", "is_shared()", "is_inference()", "is_signed()", "dim_order()",
+    "layout.__repr__()", "untyped_storage().nbytes()", "untyped_storage().size()",
     "storage_offset()", "output_nr", "is_nested", "itemsize", "nbytes",
 ]  # fmt: skip
 

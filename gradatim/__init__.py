@@ -58,9 +58,9 @@ from gradatim.graph.errors import (
     NonFiniteError,
     ShapeError,
 )
+from gradatim.limits import finfo, iinfo
 from gradatim.memory_format import Layout as layout
 from gradatim.memory_format import MemoryFormat as memory_format
-from gradatim.limits import finfo, iinfo
 from gradatim.memory_format import (
     channels_last,
     channels_last_3d,

@@ -33,6 +33,7 @@ from gradatim.array_api import (
     _statistics,
 )
 from gradatim.array_api._array import Array
+from gradatim.graph.dtypes import bool_ as bool
 from gradatim.graph.dtypes import (
     float32,
     float64,
@@ -45,7 +46,6 @@ from gradatim.graph.dtypes import (
     uint32,
     uint64,
 )
-from gradatim.graph.dtypes import bool_ as bool
 
 __array_api_version__ = "2024.12"
 
@@ -53,8 +53,24 @@ e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 newaxis = None
 
 __all__ = [
-    "Array", "__array_api_version__", "bool", "e", "float32", "float64", "inf", "int16", "int32",
-    "int64", "int8", "nan", "newaxis", "pi", "uint16", "uint32", "uint64", "uint8",
+    "Array",
+    "__array_api_version__",
+    "bool",
+    "e",
+    "float32",
+    "float64",
+    "inf",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "nan",
+    "newaxis",
+    "pi",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
 ]  # fmt: skip
 
 _PARTS: tuple[ModuleType, ...] = (

@@ -13,6 +13,13 @@ from gradatim.graph import primitives as p
 from gradatim.graph.errors import ArgumentTypeError
 from gradatim.tensor import Tensor, wrap
 
+
+def _sign(x: Tensor) -> Tensor:
+    """-1, 0 or 1, and NaN of NaN (of which PyTorch has 0)."""
+    found = ops.sign(x)
+    return ops.where(ops.isnan(x), x, found) if x.dtype.is_floating_point else found
+
+
 # Of one array: the standard's name, what computes it, the kinds of dtype it takes.
 _UNARY: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "abs": (ops.abs, "numeric"),
@@ -44,7 +51,7 @@ _UNARY: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "real": (ops.clone, "numeric"),
     "reciprocal": (ops.reciprocal, "real floating"),
     "round": (ops.round, "numeric"),
-    "sign": (ops.sign, "numeric"),
+    "sign": (_sign, "numeric"),
     "signbit": (ops.signbit, "real floating"),
     "sin": (ops.sin, "real floating"),
     "sinh": (ops.sinh, "real floating"),
@@ -127,8 +134,8 @@ def _binary(
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = (
-        f"The standard's `{name}`, for dtypes of kind {kind}. Dtypes promote, shapes broadcast, and "
-        f"either may be a Python number."
+        f"The standard's `{name}`, for dtypes of kind {kind}. Dtypes promote, shapes broadcast, "
+        f"and either may be a Python number."
     )
     return function(call)
 

@@ -203,7 +203,9 @@ def hypot(input: Any, other: Any) -> Tensor:
     large, small = p.maximum(a, b), p.minimum(a, b)
     zero = p.eq(large, number_node(0, a.dtype))
     ratio = p.div(small, p.select(zero, number_node(1, a.dtype), large))
-    return wrap(p.mul(large, p.sqrt(p.add(p.mul(ratio, ratio), number_node(1, a.dtype)))))
+    length = p.mul(large, p.sqrt(p.add(p.mul(ratio, ratio), number_node(1, a.dtype))))
+    endless = number_node(math.inf, a.dtype)  # whatever the other is, NaN too (C99, F.9.4.3)
+    return wrap(p.select(p.or_(p.eq(a, endless), p.eq(b, endless)), endless, length))
 
 
 @method()

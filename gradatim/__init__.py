@@ -117,3 +117,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_ROOMS, *_NAMES})
+
+
+importlib.import_module("gradatim.interop").install()

@@ -606,10 +606,16 @@ class Tensor:
             return array.astype(dtype)
         return array.copy() if copy else array
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self, /, *, stream: Any = None, max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None, copy: bool | None = None,
+    ) -> Any:  # fmt: skip
+        """The memory as a DLPack capsule, for another library's `from_dlpack`."""
         if self.requires_grad:
             raise GradientError("Can't export tensors that require gradient, use tensor.detach()")
-        return self._expose().__dlpack__(**options)
+        options = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
+        given = {name: value for name, value in options.items() if value is not None}
+        return self._expose().__dlpack__(stream=stream, **given)
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         """The namespace of the array API standard: `gradatim.array_api`."""

@@ -60,12 +60,12 @@ class Array(Tensor):
             raise ArgumentError(f"x.mT needs at least 2 dimensions, got {self.ndim}")
         return as_array(self.transpose(-2, -1))
 
-    def __getitem__(self, key: Any) -> Array:
+    def __getitem__(self, key: Any, /) -> Array:
         plain, reversed_axes = _forwards(key, tuple(self.shape))
         found: Tensor = Tensor.__getitem__(self, plain)  # type: ignore[attr-defined]
         return as_array(found.flip(*reversed_axes) if reversed_axes else found)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Any, value: Any, /) -> None:
         plain, reversed_axes = _forwards(key, tuple(self.shape))
         if reversed_axes and isinstance(value, Tensor) and value.ndim:
             target: Tensor = Tensor.__getitem__(self, plain)  # type: ignore[attr-defined]
@@ -205,12 +205,13 @@ def install(names: dict[str, Any]) -> None:
         setattr(Array, f"__{symbol}__", _operator(names[name], False))
         if symbol in _BINARY:
             setattr(Array, f"__r{symbol}__", _operator(names[name], True))
+            setattr(Array, f"__i{symbol}__", _in_place(names[name]))
     for symbol, name in _UNARY.items():
         setattr(Array, f"__{symbol}__", _unary(names[name]))
 
 
 def _operator(call: Callable[..., Any], swapped: bool) -> Callable[..., Any]:
-    def run(self: Array, other: Any) -> Any:
+    def run(self: Array, other: Any, /) -> Any:
         if not isinstance(other, (Tensor, bool, int, float)):
             return NotImplemented
         return call(other, self) if swapped else call(self, other)
@@ -218,5 +219,30 @@ def _operator(call: Callable[..., Any], swapped: bool) -> Callable[..., Any]:
     return run
 
 
+def _in_place(call: Callable[..., Any]) -> Callable[..., Any]:
+    def run(self: Array, other: Any, /) -> Any:
+        if not isinstance(other, (Tensor, bool, int, float)):
+            return NotImplemented
+        result = call(self, other)
+        if result.dtype is not self.dtype:
+            raise ArgumentTypeError(
+                f"an array of {self.dtype.name} cannot hold a result of {result.dtype.name} in "
+                f"place: cast with astype(...)"
+            )
+        if result.shape != self.shape:
+            raise ShapeError(
+                f"an array of shape {tuple(self.shape)} cannot hold a result of shape "
+                f"{tuple(result.shape)} in place"
+            )
+        self._write(result._read())
+        self._op = result._op
+        return self
+
+    return run
+
+
 def _unary(call: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self: call(self)
+    def run(self: Array, /) -> Any:
+        return call(self)
+
+    return run

@@ -45,6 +45,8 @@ def asarray(
     """
     _check(device)
     wanted = None if dtype is None else as_dtype(dtype)
+    if isinstance(obj, complex) and not obj.imag:
+        obj = obj.real  # (all there is of it)
     if not isinstance(obj, Tensor) and not isinstance(obj, (bool, int, float, list, tuple, range)):
         obj = _shared(obj, copy)
     if isinstance(obj, Tensor):

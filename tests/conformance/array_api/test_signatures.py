@@ -7,11 +7,10 @@ import inspect
 
 import pytest
 
-strict = pytest.importorskip("array_api_strict")
-
 import gradatim as gd
 import gradatim.array_api as xp
 
+strict = pytest.importorskip("array_api_strict")
 strict.set_array_api_strict_flags(api_version="2024.12")
 
 # Of the reference alone: its own switches, what came after 2024.12, complex numbers.

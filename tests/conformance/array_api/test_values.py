@@ -175,7 +175,8 @@ xp.matrix_transpose(x), x.T, x.mT
 xp.max(x), xp.max(x, axis=0), xp.max(x, axis=(0, 1), keepdims=True), xp.min(x, axis=-1)
 xp.sum(x), xp.sum(x, axis=1, keepdims=True), xp.sum(x, axis=(0, 1)), xp.sum(x, axis=())
 xp.prod(x), xp.prod(x, axis=0), xp.prod(x, axis=(-1, -2)), xp.sum(x, dtype=xp.float64)
-xp.cumulative_sum(v), xp.cumulative_sum(x, axis=0), xp.cumulative_sum(x, axis=1, include_initial=True)
+xp.cumulative_sum(v), xp.cumulative_sum(x, axis=0)
+xp.cumulative_sum(x, axis=1, include_initial=True)
 xp.cumulative_prod(v), xp.cumulative_prod(x, axis=-1, include_initial=True)
 xp.all(x), xp.any(x), xp.all(x, axis=0), xp.any(x, axis=(0, 1), keepdims=True)
 xp.diff(v), xp.diff(x, axis=0), xp.diff(x, n=2), xp.diff(v, prepend=v, append=v[:1])
@@ -187,9 +188,11 @@ xp.searchsorted(v, v, sorter=xp.argsort(v))
 xp.where(x > 0, x, -x), xp.where(x > 0, x, v)
 xp.sort(x), xp.sort(x, axis=0), xp.sort(x, descending=True)
 xp.argsort(x), xp.argsort(x, axis=0, descending=True)
-xp.take(v, xp.asarray([2, 0])), xp.take(x, xp.asarray([1, 1]), axis=0), xp.take(x, xp.asarray([0]), axis=-1)
+xp.take(v, xp.asarray([2, 0])), xp.take(x, xp.asarray([1, 1]), axis=0)
+xp.take(x, xp.asarray([0]), axis=-1)
 xp.take_along_axis(x, xp.argsort(x), axis=-1)
-xp.unique_all(x)[0], xp.unique_all(x)[2:], xp.unique_counts(v), xp.unique_inverse(x), xp.unique_values(v)
+xp.unique_all(x)[0], xp.unique_all(x)[2:], xp.unique_counts(v), xp.unique_inverse(x)
+xp.unique_values(v)
 xp.clip(x, 0, 2), xp.clip(x, min=1), xp.clip(x, v, None), xp.clip(x, max=v)
 xp.matmul(x, xp.permute_dims(x, (1, 0))), xp.matmul(x, v), v @ v
 xp.tensordot(x, v, axes=1), xp.tensordot(x, x, axes=((0, 1), (0, 1))), xp.tensordot(v, v, axes=0)
@@ -214,16 +217,22 @@ def test_line(both, line):
 
 FLOATING_LINES = """
 xp.mean(x), xp.mean(x, axis=0), xp.mean(x, axis=(0, 1), keepdims=True)
-xp.var(x), xp.var(x, axis=1, correction=1), xp.std(x, axis=0), xp.std(x, correction=0.5, keepdims=True)
-xp.linspace(0.0, 1.0, 5), xp.linspace(1.0, 3.0, 4, endpoint=False, dtype=xp.float64), xp.linspace(0, 1, 1)
-xp.arange(3.0), xp.arange(1, 2.5, 0.5), xp.arange(5), xp.arange(5, 0, -2), xp.arange(3, 3), xp.arange(0, -3)
+xp.var(x), xp.var(x, axis=1, correction=1), xp.std(x, axis=0)
+xp.std(x, correction=0.5, keepdims=True)
+xp.linspace(0.0, 1.0, 5), xp.linspace(1.0, 3.0, 4, endpoint=False, dtype=xp.float64)
+xp.linspace(0, 1, 1)
+xp.arange(3.0), xp.arange(1, 2.5, 0.5), xp.arange(5), xp.arange(5, 0, -2), xp.arange(3, 3)
+xp.arange(0, -3)
 xp.eye(3), xp.eye(2, 3, k=1), xp.eye(3, k=-1, dtype=xp.int32)
 xp.ones((2, 3)), xp.zeros(3, dtype=xp.uint8), xp.full((2,), 4), xp.full((), True), xp.full(2, 1.5)
 xp.asarray([[1, 2], [3, 4]]), xp.asarray(True), xp.asarray([1, 2.5]), xp.asarray([]), xp.asarray(3)
-xp.isdtype(xp.int8, "integral"), xp.isdtype(xp.float32, ("bool", "real floating")), xp.isdtype(xp.bool, xp.bool)
-xp.iinfo(xp.int16).max, xp.iinfo(xp.uint8).bits, xp.finfo(xp.float32).eps, xp.finfo(xp.float64).smallest_normal
+xp.isdtype(xp.int8, "integral"), xp.isdtype(xp.float32, ("bool", "real floating"))
+xp.isdtype(xp.bool, xp.bool)
+xp.iinfo(xp.int16).max, xp.iinfo(xp.uint8).bits, xp.finfo(xp.float32).eps
+xp.finfo(xp.float64).smallest_normal
 xp.can_cast(xp.int8, xp.int16), xp.can_cast(xp.uint8, xp.int8), xp.can_cast(xp.float64, xp.float32)
-bool(x[0, 0] > 9), float(x[0, 0]), int(xp.asarray(3)), complex(xp.asarray(2)), len(xp.arange(3).shape)
+bool(x[0, 0] > 9), float(x[0, 0]), int(xp.asarray(3)), complex(xp.asarray(2))
+len(xp.arange(3).shape)
 x.size == 6, x.ndim, x.shape, x.device == x.device
 """.strip().splitlines()
 

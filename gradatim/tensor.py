@@ -614,7 +614,7 @@ class Tensor:
         if self.requires_grad:
             raise GradientError("Can't export tensors that require gradient, use tensor.detach()")
         options = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
-        given = {name: value for name, value in options.items() if value is not None}
+        given: Any = {name: value for name, value in options.items() if value is not None}
         return self._expose().__dlpack__(stream=stream, **given)
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:

@@ -17,7 +17,10 @@ _MODULES = (
     "searching", "sorting", "quantiles", "activations", "losses", "classification",
     "convolution", "pooling", "adaptive_pooling", "unfolding", "normalization", "draws",
     "draws_in_place", "loops", "recurrent", "inplace",
-    # Views of any kind and what is made of them; what programs ask of a tensor.
+)  # fmt: skip
+
+# Views of any kind and what is made of them; what programs ask of a tensor.
+_MODULES += (
     "strided", "splitting", "view_scatter", "copies", "combining", "index_reducing",
     "native_norms", "probing", "signal_windows",
 )  # fmt: skip

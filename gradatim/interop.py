@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 _EINOPS = "einops._backends"
+_SPEAKER = "_gradatim"
 
 
 def register_with_einops(backends: ModuleType) -> None:
@@ -25,6 +26,8 @@ def register_with_einops(backends: ModuleType) -> None:
     Args:
         backends: the module `einops._backends`, which finds every subclass of its base class.
     """
+    if _SPEAKER in backends.__dict__:
+        return
     base: Any = backends.AbstractBackend
 
     class GradatimBackend(base):  # type: ignore[misc]
@@ -92,7 +95,7 @@ def register_with_einops(backends: ModuleType) -> None:
         def einsum(self, pattern: str, *x: Any) -> Any:
             return self.gradatim.einsum(pattern, *x)
 
-    backends.__dict__["_gradatim"] = GradatimBackend  # classes are found while they live
+    backends.__dict__[_SPEAKER] = GradatimBackend  # a subclass is found as long as it lives
 
 
 class _WhenImported(MetaPathFinder):
@@ -121,5 +124,5 @@ def install() -> None:
     loaded = sys.modules.get(_EINOPS)
     if loaded is None:
         sys.meta_path.insert(0, _WhenImported())
-    elif "_gradatim" not in loaded.__dict__:
+    else:
         register_with_einops(loaded)

@@ -81,6 +81,14 @@ from gradatim.random import (
     set_rng_state,
 )
 from gradatim.realize import detect_anomaly, eager, synchronize
+from gradatim.settings import (
+    from_file,
+    get_default_device,
+    is_storage,
+    set_default_device,
+    set_flush_denormal,
+    typename,
+)
 from gradatim.tensor import Device as device
 from gradatim.tensor import Size, Tensor
 

@@ -22,7 +22,7 @@ _MODULES = (
 # Views of any kind and what is made of them; what programs ask of a tensor.
 _MODULES += (
     "strided", "splitting", "view_scatter", "copies", "combining", "index_reducing",
-    "native_norms", "probing", "signal_windows",
+    "native_norms", "probing", "segments", "signal_windows",
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {}

@@ -325,7 +325,7 @@ ELSEWHERE = {
     "losses", "classification", "activations", "draws", "draws_in_place", "recurrent", "loops",
     # The operator database, and test_shapes.py.
     "strided", "splitting", "view_scatter", "copies", "combining", "index_reducing",
-    "native_norms", "probing", "signal_windows",
+    "native_norms", "probing", "segments", "signal_windows",
 }  # fmt: skip
 NO_CASE = {"cuda"}  # there is none
 

@@ -306,3 +306,69 @@ def test_windows_of_signals(peers, name, periodic):
             for t in (peers.gd, peers.torch)
         )
         assert ours.tolist() == pytest.approx(theirs.tolist(), abs=1e-12)
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mean", "max", "min", "prod"])
+@pytest.mark.parametrize("initial", [None, 1.5])
+def test_segments(peers, reduce, initial):
+    def run(t):
+        x = t.arange(12.0, dtype=t.float64).reshape(2, 3, 2) % 5 - 1
+        one = t.segment_reduce(
+            x[0], reduce, lengths=t.tensor([2, 0, 1]), axis=0, initial=initial, unsafe=False
+        )
+        lengths = t.tensor([[1, 2], [3, 0]])
+        two = t.segment_reduce(x, reduce, lengths=lengths, axis=1, initial=initial, unsafe=True)
+        offsets = t.tensor([0, 2, 3])
+        three = t.segment_reduce(x[0], reduce, offsets=offsets, axis=0, initial=initial)
+        return [repr(each.tolist()) for each in (one, two, three)]  # (NaN equals itself as text)
+
+    same(peers, run)
+
+
+def test_segments_that_do_not_add_up(peers):
+    for t in (peers.gd, peers.torch):
+        with pytest.raises(RuntimeError):
+            t.segment_reduce(t.ones(3), "sum", lengths=t.tensor([1, 1]))
+
+
+def test_gradient_of_segments(peers):
+    def run(t):
+        x = t.tensor([1.0, 3.0, 2.0, 4.0], dtype=t.float64, requires_grad=True)
+        out = [
+            t.segment_reduce(x, kind, lengths=t.tensor([2, 2]), axis=0, unsafe=True)
+            for kind in ("sum", "mean", "max", "min", "prod")
+        ]
+        t.stack(out).mul(t.arange(10.0).reshape(5, 2)).sum().backward()
+        return x.grad
+
+    same(peers, run)
+
+
+@pytest.mark.parametrize(("shape", "wrap"), [
+    ((3, 3), False), ((2, 3), False), ((7, 3), False), ((7, 3), True), ((3, 3, 3), False),
+])  # fmt: skip
+def test_fill_diagonal(peers, shape, wrap):
+    same(peers, lambda t: t.zeros(shape).fill_diagonal_(5, wrap=wrap))
+
+
+def test_tensors_over_files(peers, tmp_path):
+    def run(t):
+        path = str(tmp_path / t.__name__)
+        x = t.from_file(path, shared=True, size=4, dtype=t.int32)
+        x[1] = 7
+        return t.from_file(path, size=3, dtype=t.int32), x
+
+    same(peers, run)
+    for t in (peers.gd, peers.torch):
+        with pytest.raises(RuntimeError):
+            t.from_file(str(tmp_path / t.__name__), size=100, dtype=t.int32)
+
+
+def test_settings(peers):
+    def run(t):
+        t.set_default_device("cpu")
+        return str(t.get_default_device()), t.typename(t.ones(1)), t.is_storage(t.ones(1).storage())
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        same(peers, run)

@@ -8,5 +8,4 @@ GAPS: dict[str, str] = {
     "addbmm": "`x.addbmm_` refuses a result larger than x, which PyTorch makes x grow to",
     "as_strided_scatter": "PyTorch's gradient of the input is 0 where the input stays, and not 0 "
     "where it is written over; ours is the other way round, as finite differences are",
-    "index_fill": "of a value written twice to one place, PyTorch counts the gradient twice",
 }

@@ -88,6 +88,7 @@ _ROOMS = ("cli", "data", "explain", "linalg", "nn", "optim", "train")
 _NAMES = {
     "explain_program": "gradatim.explain.program",
     "load": "gradatim.train.saved",
+    "save": "gradatim.weights.saving",
     "save_model": "gradatim.train.saved",
     "summary": "gradatim.train.summary",
     "Trainer": "gradatim.train.trainer",
@@ -99,8 +100,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"gradatim.{name}")
     if name in _NAMES:
         return getattr(importlib.import_module(_NAMES[name]), name)
-    hint = ": use gd.save_model(model, path), or pickle for a state dict" if name == "save" else ""
-    raise AttributeError(f"module 'gradatim' has no attribute {name!r}{hint}")
+    raise AttributeError(f"module 'gradatim' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -84,7 +84,7 @@ dtype = DType
 globals().update(ops.top_level())
 
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
-_ROOMS = ("cli", "data", "explain", "linalg", "nn", "optim", "train")
+_ROOMS = ("cli", "data", "explain", "linalg", "metrics", "nn", "optim", "train", "weights")
 _NAMES = {
     "explain_program": "gradatim.explain.program",
     "load": "gradatim.train.saved",

@@ -11,6 +11,7 @@ from gradatim.data.dataset import (
     random_split,
 )
 from gradatim.data.digits import MNIST, MNISTArrays, export_mnist, mnist, to_tensor
+from gradatim.data.distributed import DistributedSampler
 from gradatim.data.images import read_image
 from gradatim.data.loader import DataLoader
 from gradatim.data.preprocessing import TablePreprocessor
@@ -23,7 +24,9 @@ from gradatim.data.samplers import (
     WeightedRandomSampler,
 )
 from gradatim.data.splitting import train_test_split
+from gradatim.data.stacking import StackDataset
 from gradatim.data.tables import read_table
+from gradatim.data.worker import WorkerInfo, get_worker_info
 from gradatim.folders import cache_dir
 
 __all__ = [
@@ -33,20 +36,24 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "DistributedSampler",
     "IterableDataset",
     "MNISTArrays",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
+    "StackDataset",
     "Subset",
     "SubsetRandomSampler",
     "TablePreprocessor",
     "TensorDataset",
     "WeightedRandomSampler",
+    "WorkerInfo",
     "cache_dir",
     "default_collate",
     "default_convert",
     "export_mnist",
+    "get_worker_info",
     "mnist",
     "random_split",
     "read_image",

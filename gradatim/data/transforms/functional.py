@@ -5,7 +5,6 @@ Names, arguments and results are those of `torchvision.transforms.functional`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -334,19 +333,19 @@ def rotate(
 
 
 def _turned_size(matrix: list[float], height: int, width: int) -> tuple[int, int]:
-    """The size that holds all of a turned image, as Pillow rounds it."""
-    a, b, c, d, e, f = matrix
-    xs, ys = [], []
-    for x, y in ((-1, -1), (-1, 1), (1, 1), (1, -1)):
-        px, py = x * width / 2, y * height / 2
-        xs.append(a * px + b * py + c)
-        ys.append(d * px + e * py + f)
-    ends = []
-    for values, extent in ((xs, width), (ys, height)):
-        low, high = min(values) + extent / 2, max(values) + extent / 2
-        low, high = math.trunc(low / 1e-4) * 1e-4, math.trunc(high / 1e-4) * 1e-4
-        ends.append(math.ceil(high) - math.floor(low))
-    return ends[1], ends[0]
+    """The size that holds all of a turned image. In float32, as torchvision has it: where an edge
+    falls between two pixels, the last bit decides.
+    """
+    corners = np.array([(x * width / 2, y * height / 2) for x in (-1, 1) for y in (-1, 1)], "f4")
+    turned = corners @ np.reshape(matrix, (2, 3)).astype("f4")[:, :2].T
+    turned += np.reshape(matrix, (2, 3)).astype("f4")[:, 2]
+    half = np.array([width / 2, height / 2], "f4")
+    step = np.float32(1e-4)
+    low, high = (
+        np.trunc(end / step) * step for end in (turned.min(0) + half, turned.max(0) + half)
+    )
+    extent = (np.ceil(high) - np.floor(low)).astype(int)
+    return int(extent[1]), int(extent[0])
 
 
 def affine(

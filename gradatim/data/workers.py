@@ -85,6 +85,9 @@ class Workers:
                     return by_end[end].recv()
         if not ready:
             raise WorkerTimeout(f"DataLoader timed out after {self.timeout} seconds")
+        for process, end in zip(self.processes, self.ends):
+            if end in ready or process.sentinel in ready:  # pipes break a moment before the death
+                process.join(STOP_WITHIN)
         dead = [process for process in self.processes if not process.is_alive()]
         pids = ", ".join(str(process.pid) for process in dead)
         codes = ", ".join(str(process.exitcode) for process in dead)

@@ -419,6 +419,10 @@ class RandomErasing(Transform):
         return 0, 0, height, width, image
 
     def __call__(self, image: Tensor) -> Tensor:
+        if not isinstance(image, Tensor):
+            raise ArgumentTypeError(
+                f"RandomErasing takes a tensor, got {type(image)}: put ToTensor() before it"
+            )
         if not chance() < self.p:
             return image
         value = self.value

@@ -279,3 +279,25 @@ def test_messages_survive_a_full_shared_memory(monkeypatch):
 def test_options_that_do_not_fit(options, words):
     with pytest.raises(gd.ArgumentError, match=words):
         DataLoader(range(3), **options)
+
+
+@pytest.mark.parametrize("how", ["spawn", "forkserver"])
+def test_workers_started_in_other_ways(how, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import gradatim as gd
+            from gradatim.data import DataLoader, TensorDataset
+
+            if __name__ == "__main__":
+                x = gd.arange(30_000.0).reshape(3, 10_000)
+                loader = DataLoader(
+                    TensorDataset(x), batch_size=2, num_workers=1, multiprocessing_context={how!r}
+                )
+                print((gd.cat([batch for (batch,) in loader]) == x).all().item())
+            """
+        )
+    )
+    found = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert (found.stdout, found.stderr) == ("True\n", "")

@@ -104,10 +104,11 @@ globals().update(ops.in_place_functions())
 from gradatim.ops.native_norms import batch_norm, instance_norm  # noqa: E402
 
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
-_ROOMS = ("cli", "data", "explain", "linalg", "nn", "optim", "train")
+_ROOMS = ("cli", "data", "explain", "linalg", "metrics", "nn", "optim", "train", "weights")
 _NAMES = {
     "explain_program": "gradatim.explain.program",
     "load": "gradatim.train.saved",
+    "save": "gradatim.weights.saving",
     "save_model": "gradatim.train.saved",
     "summary": "gradatim.train.summary",
     "Trainer": "gradatim.train.trainer",
@@ -120,8 +121,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"gradatim.{name}")
     if name in _NAMES:
         return getattr(importlib.import_module(_NAMES[name]), name)
-    hint = ": use gd.save_model(model, path), or pickle for a state dict" if name == "save" else ""
-    raise AttributeError(f"module 'gradatim' has no attribute {name!r}{hint}")
+    raise AttributeError(f"module 'gradatim' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -84,13 +84,25 @@ dtype = DType
 globals().update(ops.top_level())
 
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
-_ROOMS = ("cli", "data", "explain", "linalg", "nn", "optim", "train")
+_ROOMS = (
+    "cli",
+    "data",
+    "distributions",
+    "explain",
+    "func",
+    "linalg",
+    "nn",
+    "optim",
+    "train",
+    "utils",
+)
 _NAMES = {
     "explain_program": "gradatim.explain.program",
     "load": "gradatim.train.saved",
     "save_model": "gradatim.train.saved",
     "summary": "gradatim.train.summary",
     "Trainer": "gradatim.train.trainer",
+    "vmap": "gradatim.func.vmap",
 }
 
 

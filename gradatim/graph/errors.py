@@ -54,6 +54,10 @@ class GradientError(Error, RuntimeError):
     """A gradient that was asked for and cannot be had."""
 
 
+class VmapError(Error, RuntimeError):
+    """Something that a function done for many values at once (`gd.vmap`) cannot do."""
+
+
 class CaptureError(Error, RuntimeError):
     """A value used outside the compiled step that made it."""
 

@@ -629,6 +629,11 @@ def _(grads: Any, out: Node, *inputs: Node) -> Any:
     return (*[None] * count, *out.meta(grads))
 
 
+@gradient_of("barrier")
+def _(grads: Any, out: Node, *inputs: Node) -> Any:
+    return (*grads, *[None] * (len(inputs) - out.params[0]))
+
+
 # --- windows: convolution and pooling have a file of their own -----------------------------------
 
 import gradatim.graph.window_gradient_rules  # noqa: E402, F401  (it registers itself above)

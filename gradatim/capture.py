@@ -36,6 +36,7 @@ class CannotCapture(BaseException):
 class Capture:
     """What is noted while a function runs in capture."""
 
+    is_loop = False  # whether it is the step of a loop (ops/loops.py)
     redraws = False  # whether random draws are `draw`'s to make: see func/vmap.py
 
     def __init__(self, cleared: frozenset[int] = frozenset()) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 from gradatim.graph import primitives as p
 from gradatim.graph.errors import ArgumentError, DTypeError
-from gradatim.graph.node import LIVE, Node, history_of, mode
+from gradatim.graph.gradients import leads_outside
+from gradatim.graph.node import LIVE, Node, mode
 from gradatim.realize import compute, state
 from gradatim.tensor import Tensor, wrap
 
@@ -74,7 +75,7 @@ class Level:
 
     def close(self, node: Node) -> Tensor:
         """A tensor on a result, with history only if that leads outside."""
-        if node.history and not (self.recording and self._leads_outside(node)):
+        if node.history and not (self.recording and leads_outside(node, self.own)):
             node = p.stop_gradient(node)
         return wrap(node)
 
@@ -82,15 +83,6 @@ class Level:
         """`close` for several results."""
         settle(nodes)
         return [self.close(node) for node in nodes]
-
-    def _leads_outside(self, node: Node) -> bool:
-        for each in history_of([node]):
-            if each in self.own:
-                if any(n.history for n in each.inputs):
-                    return True
-            elif not any(n.history for n in each.inputs):  # a leaf, or another level's copy
-                return True
-        return False
 
 
 def chosen(argnums: int | Sequence[int], count: int) -> list[int]:

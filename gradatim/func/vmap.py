@@ -294,7 +294,7 @@ def _run(
                 "from value to value. Use out-of-place operators instead"
             )
         for node in walk(nodes, (), tracing.start):
-            if node.primitive is p.CUSTOM_GRADIENT and node.number >= tracing.start:
+            if node.primitive is p.CUSTOM_GRADIENT and not hasattr(node.meta, "takes_inputs"):
                 node.meta = tracing.reopening(node.meta)
         found = vectorize(
             [*nodes, *(node for _, node in changed)], tracing.batched, count, tracing.start

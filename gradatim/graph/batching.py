@@ -16,6 +16,7 @@ from typing import Any
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_
 from gradatim.graph.errors import GradientError
+from gradatim.graph.gradient_rules import custom_gradients
 from gradatim.graph.node import NONE, Node, Shape, mode
 from gradatim.graph.scan import walk
 
@@ -247,7 +248,7 @@ def _(node: Node, inputs: Sequence[Node], is_batched: Sequence[bool], count: int
             one.append(stand_in)
             if g is not None and stand_in is not None:
                 known[stand_in] = g
-        found = node.meta(one)
+        found = custom_gradients(node, one, node.inputs[amount:])
         batched = vectorize([g for g in found if g is not None], known, count)
         answers = iter(batched)
         given: list[Node | None] = []

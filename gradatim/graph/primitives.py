@@ -542,7 +542,7 @@ VARIABLE: Final = Primitive("variable", "marker")
 STOP_GRADIENT: Final = Primitive("stop_gradient", "marker", differentiable=False)
 COPY: Final = Primitive("copy", "marker")
 SUBSTITUTE: Final = Primitive("substitute", "marker")
-CUSTOM_GRADIENT: Final = Primitive("custom_gradient", "marker")
+CUSTOM_GRADIENT: Final = Primitive("custom_gradient", "marker", kept=True)
 BARRIER: Final = Primitive("barrier", "marker")
 
 
@@ -595,7 +595,7 @@ def barrier(values: Sequence[Node], after: Sequence[Node]) -> list[Node]:
     """
     both = Node(
         BARRIER,
-        (*values, *after),
+        (*values, *map(stop_gradient, after)),
         (len(values),),
         tuple(node.shape for node in values),
         tuple(node.dtype for node in values),

@@ -108,6 +108,7 @@ class _Tracing(Tracing):
     """What stands in for a capture while the function of a scan runs."""
 
     escaped = _ESCAPED
+    is_loop = True
 
     def note_write(self, cell: Cell) -> None:
         if cell not in self.own:

@@ -44,7 +44,7 @@ def _tuple(given: Any, what: str, function: str) -> tuple[Tensors, bool]:
 
 
 def _leaves(inputs: Tensors, create_graph: bool) -> Tensors:
-    """What the function gets: views of the inputs that hand gradients on, or leaves of their own."""
+    """What the function gets: views of the inputs that hand gradients on, or new leaves."""
     if create_graph:
         return tuple(
             x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in inputs

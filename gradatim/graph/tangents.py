@@ -13,9 +13,9 @@ Most rules are one of four kinds, and a table says which:
 - a *reduction* has one row of a Jacobian for each result: reverse mode gives it for a gradient of
   ones, and the tangent is its product with the input's.
 
-For any other, `transposed` turns the rule of reverse mode around: it is linear in the gradient that
-arrives, and the gradient of a linear function is its transpose. (Griewank and Walther, Evaluating
-Derivatives, chapter 3, has both modes.)
+For any other (linear algebra, a user's Function) `transposed` turns the rule of reverse mode
+around: it is linear in the gradient that arrives, and the gradient of a linear function is its
+transpose. (Griewank and Walther, Evaluating Derivatives, chapter 3, has both modes.)
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from gradatim.graph.scan import with_inputs
 # results a list, with None for those that do not move
 Rule = Callable[[Node, Sequence["Node | None"], Sequence[Node]], Any]
 
-RULES: dict[str, Rule] = {}  # by the name of a primitive
+RULES: dict[str, Rule] = {}  # by the name of a primitive, or by its kind
 
 
 def tangents(outputs: Sequence[Node], seeds: dict[Node, Node]) -> list[Node | None]:
@@ -68,16 +68,17 @@ def tangents(outputs: Sequence[Node], seeds: dict[Node, Node]) -> list[Node | No
 
 def _rule_of(node: Node) -> Rule:
     rule = RULES.get(node.primitive.name)
+    if rule is None and node.primitive in GRADIENT_RULES:
+        rule = RULES.get(node.primitive.kind, transposed)
     if rule is None:
         raise GradientError(
-            f"{node.primitive.name} has no rule for forward mode: use reverse mode (gd.grad, "
-            f"gd.func.vjp, gd.func.jacrev), or other operations"
+            f"{node.primitive.name} has no derivative: detach() its input, or use other operations"
         )
     return rule
 
 
 def tangent_of(*names: str) -> Callable[[Rule], Rule]:
-    """Register the rule of some primitives."""
+    """Register the rule of some primitives, or kinds of primitives."""
 
     def register(rule: Rule) -> Rule:
         RULES.update(dict.fromkeys(names, rule))
@@ -168,16 +169,8 @@ def _(node: Node, tangents: Sequence[Node | None], inputs: Sequence[Node]) -> No
 
 # --- elementwise ---------------------------------------------------------------------------------
 
-ELEMENTWISE = (
-    "abs", "sign", "floor", "ceil", "trunc", "round", "sqrt", "rsqrt", "exp", "exp2", "expm1",
-    "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
-    "tanh", "asinh", "acosh", "atanh", "sigmoid", "relu", "erf", "erfc", "erfinv", "lgamma",
-    "digamma", "div", "remainder", "fmod", "pow", "maximum", "minimum", "atan2", "copysign",
-    "select",
-)  # fmt: skip
 
-
-@tangent_of(*ELEMENTWISE)
+@tangent_of("unary", "binary", "select")
 def _(node: Node, tangents: Sequence[Node | None], inputs: Sequence[Node]) -> Node:
     rule, _ = GRADIENT_RULES[node.primitive]
     wide = [_spread(x, node) for x in inputs]
@@ -239,7 +232,6 @@ def _(node: Node, tangents: Sequence[Node | None], inputs: Sequence[Node]) -> An
 # --- the rule of reverse mode, turned around -----------------------------------------------------
 
 
-@tangent_of("custom_gradient")
 def transposed(node: Node, tangents: Sequence[Node | None], inputs: Sequence[Node]) -> Any:
     """The tangent of any operation that has a gradient: with its gradient J^T u for an unknown u,
     J t is the gradient of <t, J^T u> with respect to u."""

@@ -71,38 +71,47 @@ def standard_gamma(concentration: Tensor) -> Tensor:
     return wrap(found, "StandardGamma")
 
 
+BLOCK = 4096  # elements that are worked on together, in the cache
+TOGETHER = 8  # terms between two looks at whether the sum is done
+
+
 def slope(z: Array, alpha: Array) -> Array:
     """dz/dα for gamma numbers z of shape α and scale 1."""
     z, alpha = np.broadcast_arrays(z, alpha)
+    shape, z, alpha = z.shape, z.ravel(), alpha.ravel()
     found = np.empty(z.shape)
     large = alpha >= LARGE
+    # Those that need about as many terms of the series stand together.
+    series = np.flatnonzero(~large)
+    series = series[np.argsort(z[series] + alpha[series])]
     with np.errstate(all="ignore"):
-        found[large] = _expanded(z[large], alpha[large])
-        found[~large] = _series(z[~large], alpha[~large])
-    return found
+        for compute, places in ((_expanded, np.flatnonzero(large)), (_series, series)):
+            for start in range(0, places.size, BLOCK):
+                at = places[start : start + BLOCK]
+                found[at] = compute(z[at], alpha[at])
+    return found.reshape(shape)
 
 
 def _series(z: Array, alpha: Array) -> Array:
-    whole = z = np.maximum(z, np.finfo(np.float64).tiny)
-    total = np.zeros(z.shape)
+    z = np.maximum(z, np.finfo(np.float64).tiny)
     # (log z - ψ(α+n+1)) z^n Γ(α) / Γ(α+n+1), for n = 0, 1 ...
     weight = 1 / alpha
     gap = np.log(z) - special.digamma(alpha + 1)
-    open_ = np.arange(z.size)
-    n = 0
-    while open_.size:
-        term = weight * gap
-        total[open_] += term
-        n += 1
-        step = alpha + n
-        weight = weight * z / step
-        gap = gap - 1 / step
+    total = weight * gap
+    step = alpha.copy()
+    term = np.empty_like(total)
+    while True:
+        for _ in range(TOGETHER):
+            step += 1
+            weight *= z
+            weight /= step
+            np.divide(1, step, out=term)
+            gap -= term
+            np.multiply(weight, gap, out=term)
+            total += term
         # Behind their peak the weights fall faster than geometrically.
-        going = (step < z) | (np.abs(weight * gap) > 1e-17 * np.abs(total[open_]))
-        if not going.all():
-            open_, z, alpha = open_[going], z[going], alpha[going]
-            weight, gap = weight[going], gap[going]
-    return -whole * total
+        if not ((step < z) | (np.abs(term) > 1e-17 * np.abs(total))).any():
+            return -z * total
 
 
 def _expanded(z: Array, alpha: Array) -> Array:

@@ -83,7 +83,7 @@ def vectorize(
     recording = mode.recording
     try:
         for node in walk(outputs, set(known), first):
-            if node.primitive is p.PICK and node.inputs[0] in several:
+            if node.primitive is p.PICK and node.inputs and node.inputs[0] in several:
                 results = several[node.inputs[0]]
                 if isinstance(results, Node):
                     known[node] = p.pick(results, node.params[0])

@@ -29,9 +29,11 @@ from gradatim.distributions.combined import (
     MixtureSameFamily,
     TransformedDistribution,
 )
+from gradatim.distributions.constraint_registry import biject_to, transform_to
 from gradatim.distributions.dirichlet import Beta, Dirichlet
 from gradatim.distributions.distribution import Distribution, ExponentialFamily
 from gradatim.distributions.gamma import Chi2, Exponential, FisherSnedecor, Gamma, StudentT
+from gradatim.distributions.generalized_pareto import GeneralizedPareto
 from gradatim.distributions.kl import kl_divergence, register_kl
 from gradatim.distributions.location_scale import Cauchy, Laplace, Uniform
 from gradatim.distributions.multivariate import LowRankMultivariateNormal, MultivariateNormal
@@ -65,5 +67,6 @@ __all__ = [
     "MultivariateNormal", "NegativeBinomial", "Normal", "OneHotCategorical",
     "OneHotCategoricalStraightThrough", "Pareto", "Poisson", "RelaxedBernoulli",
     "RelaxedOneHotCategorical", "StudentT", "TransformedDistribution", "Uniform", "Weibull",
-    "constraints", "kl_divergence", "register_kl", "transforms", *_transforms,
+    "GeneralizedPareto", "biject_to", "constraints", "kl_divergence", "register_kl", "transform_to",
+    "transforms", *_transforms,
 ]  # fmt: skip

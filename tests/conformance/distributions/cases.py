@@ -21,6 +21,10 @@ CASES = [
     ("Weibull", {"scale": [0.5, 2.0], "concentration": [1.5, 0.7]}),
     ("Pareto", {"scale": [0.5, 2.0], "alpha": [3.5, 2.5]}),
     ("Pareto", {"scale": 1.0, "alpha": 1.5}),
+    # (PyTorch's compares float32 with float64 where its parameters are float64.)
+    ("GeneralizedPareto", {"loc": 0.0, "scale": 1.0, "concentration": 0.3}),
+    ("GeneralizedPareto", {"loc": 1.0, "scale": 2.0, "concentration": -0.5}),
+    ("GeneralizedPareto", {"loc": 1.0, "scale": 2.0, "concentration": 0.0}),
     ("Kumaraswamy", {"concentration1": [0.5, 2.0], "concentration0": [1.5, 3.0]}),
     ("Exponential", {"rate": [0.5, 4.0]}),
     ("Exponential", {"rate": 1.0}),

@@ -248,3 +248,30 @@ def test_in_a_compiled_step():
         run = gd.compile(step) if t is gd else step
         found.append([array(run()) for _ in range(3)])
     np.testing.assert_allclose(*found, rtol=1e-10)
+
+
+def regions(t):
+    c = t.distributions.constraints
+    return [
+        c.real, c.positive, c.nonnegative, c.greater_than(2.0), c.less_than(3.0), c.unit_interval,
+        c.interval(-1.0, 3.0), c.half_open_interval(0.0, 2.0), c.simplex, c.corr_cholesky,
+        c.independent(c.positive, 1), c.real_vector, c.lower_cholesky,
+        c.stack([c.positive, c.unit_interval], -1), c.cat([c.positive, c.real], -1, [1, 2]),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("k", range(15))
+@pytest.mark.parametrize("name", ["biject_to", "transform_to"])
+def test_transforms_onto_constraints(name, k):
+    x = rng.standard_normal((2, 3, 3) if k == 12 else (2, 2) if k == 13 else (2, 3))
+    theirs, region = getattr(torch.distributions, name), regions(torch)[k]
+    ours, own = getattr(gd.distributions, name), regions(gd)[k]
+    try:
+        expected = theirs(region)(torch.tensor(x))
+    except NotImplementedError:
+        with pytest.raises(NotImplementedError):
+            ours(own)
+        return
+    found = ours(own)(gd.tensor(x))
+    same(found, expected)
+    assert bool(own.check(found).all())

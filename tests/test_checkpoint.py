@@ -11,7 +11,7 @@ from gradatim.graph.program import close, trace
 from gradatim.graph.rewrite import simplify
 from gradatim.utils.checkpoint import checkpoint, checkpoint_sequential
 
-WIDTH, ROWS = 32, 256
+WIDTH, ROWS = 16, 256
 
 
 def blocks(count=4):
@@ -78,14 +78,14 @@ def test_the_forward_pass_is_computed_twice_and_memory_falls():
 
 
 def test_gradients_are_the_same_to_the_bit_dropout_included():
-    made, x = blocks(), gd.randn(ROWS, WIDTH)
+    made, x = blocks(2), gd.randn(ROWS, WIDTH)
     expected = gradients(made, x, plainly)
     assert_same(gradients(made, x, twice), expected)
 
 
 def test_gradients_are_the_same_whenever_values_are_computed():
-    made = [block.double() for block in blocks()]
-    x = gd.randn(ROWS, WIDTH, dtype=gd.float64)
+    made = [block.double() for block in blocks(2)]
+    x = gd.randn(8, WIDTH, dtype=gd.float64)
     expected = gradients(made, x, plainly)
     looked = gradients(made, x, twice, look=True)
     with gd.eager():
@@ -96,7 +96,7 @@ def test_gradients_are_the_same_whenever_values_are_computed():
 
 
 def test_what_is_looked_at_early_is_not_computed_three_times():
-    made, x = blocks(), gd.randn(ROWS, WIDTH)
+    made, x = blocks(2), gd.randn(ROWS, WIDTH)
     loss = step(made, x, twice)
     loss.item()
     loss.backward()

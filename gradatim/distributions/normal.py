@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 from gradatim import ops
 from gradatim.autograd.recording import no_grad
-from gradatim.distributions import constraints
-from gradatim.distributions._common import broadcast_all, shape_of, standard_normal
+from gradatim.distributions._common import standard_normal
 from gradatim.distributions.distribution import ExponentialFamily
+from gradatim.distributions.location_scale import LocationScale
 from gradatim.tensor import Tensor
 
 
-class Normal(ExponentialFamily):
+class Normal(LocationScale, ExponentialFamily):
     """The normal distribution of mean `loc` and standard deviation `scale`.
 
     Args:
@@ -28,23 +28,6 @@ class Normal(ExponentialFamily):
         >>> normal.sample()
         tensor([3.0820, 0.4131])
     """
-
-    arg_constraints: ClassVar[Any] = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-    _parameters = ("loc", "scale")
-
-    def __init__(self, loc: Any, scale: Any, validate_args: Any = None):
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(shape_of(self.loc, loc, scale), validate_args=validate_args)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @property
     def stddev(self) -> Tensor:

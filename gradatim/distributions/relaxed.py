@@ -58,7 +58,23 @@ class LogitRelaxedBernoulli(_Successes):
         return scale + away - 2 * away.exp().log1p()
 
 
-class RelaxedBernoulli(TransformedDistribution):
+class _Relaxed(TransformedDistribution):
+    """A base distribution with a temperature, made into probabilities."""
+
+    @property
+    def temperature(self) -> Any:
+        return self.base_dist.temperature
+
+    @property
+    def logits(self) -> Tensor:
+        return self.base_dist.logits  # type: ignore[no-any-return]
+
+    @property
+    def probs(self) -> Tensor:
+        return self.base_dist.probs  # type: ignore[no-any-return]
+
+
+class RelaxedBernoulli(_Relaxed):
     """Numbers between 0 and 1 that stand for a Bernoulli number.
 
     Args:
@@ -84,18 +100,6 @@ class RelaxedBernoulli(TransformedDistribution):
     ):  # fmt: skip
         base = LogitRelaxedBernoulli(temperature, probs, logits)
         super().__init__(base, SigmoidTransform(), validate_args=validate_args)
-
-    @property
-    def temperature(self) -> Any:
-        return self.base_dist.temperature
-
-    @property
-    def logits(self) -> Tensor:
-        return self.base_dist.logits  # type: ignore[no-any-return]
-
-    @property
-    def probs(self) -> Tensor:
-        return self.base_dist.probs  # type: ignore[no-any-return]
 
 
 class ExpRelaxedCategorical(Distribution):
@@ -151,7 +155,7 @@ class ExpRelaxedCategorical(Distribution):
         return score + math.lgamma(k) + temperature.log() * (k - 1)
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class RelaxedOneHotCategorical(_Relaxed):
     """Points of the simplex that stand for a category. Arguments as for RelaxedBernoulli.
 
     Example:
@@ -174,18 +178,6 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     ):  # fmt: skip
         base = ExpRelaxedCategorical(temperature, probs, logits, validate_args)
         super().__init__(base, ExpTransform(), validate_args=validate_args)
-
-    @property
-    def temperature(self) -> Any:
-        return self.base_dist.temperature
-
-    @property
-    def logits(self) -> Tensor:
-        return self.base_dist.logits  # type: ignore[no-any-return]
-
-    @property
-    def probs(self) -> Tensor:
-        return self.base_dist.probs  # type: ignore[no-any-return]
 
 
 __all__ = [

@@ -75,7 +75,43 @@ class LogNormal(TransformedDistribution):
         return self.base_dist.entropy() + self.loc  # type: ignore[no-any-return]
 
 
-class HalfNormal(TransformedDistribution):
+class _Half(TransformedDistribution):
+    """|x| of x drawn from a symmetric curve around 0."""
+
+    arg_constraints: ClassVar[Any] = {"scale": constraints.positive}
+    support = constraints.nonnegative
+    has_rsample = True  # type: ignore[assignment]
+    _whole: Any  # the class of the curve
+
+    def __init__(self, scale: Any, validate_args: Any = None):
+        base = self._whole(0, scale, validate_args=False)
+        super().__init__(base, AbsTransform(), validate_args=validate_args)
+
+    @property
+    def scale(self) -> Tensor:
+        return self.base_dist.scale  # type: ignore[no-any-return]
+
+    @property
+    def mode(self) -> Tensor:
+        return ops.zeros_like(self.scale)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        self._validate_sample(value)
+        found = self.base_dist.log_prob(value) + math.log(2)
+        return ops.where(value >= 0, found, -math.inf)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        self._validate_sample(value)
+        return 2 * self.base_dist.cdf(value) - 1
+
+    def icdf(self, value: Tensor) -> Tensor:
+        return self.base_dist.icdf((value + 1) / 2)  # type: ignore[no-any-return]
+
+    def entropy(self) -> Tensor:
+        return self.base_dist.entropy() - math.log(2)  # type: ignore[no-any-return]
+
+
+class HalfNormal(_Half):
     """|x| of x drawn from Normal(0, scale).
 
     Example:
@@ -84,47 +120,18 @@ class HalfNormal(TransformedDistribution):
         tensor(0.7979)
     """
 
-    arg_constraints: ClassVar[Any] = {"scale": constraints.positive}
-    support = constraints.nonnegative
-    has_rsample = True  # type: ignore[assignment]
-
-    def __init__(self, scale: Any, validate_args: Any = None):
-        base = Normal(0, scale, validate_args=False)
-        super().__init__(base, AbsTransform(), validate_args=validate_args)
-
-    @property
-    def scale(self) -> Tensor:
-        return self.base_dist.scale  # type: ignore[no-any-return]
+    _whole = Normal
 
     @property
     def mean(self) -> Tensor:
         return self.scale * math.sqrt(2 / math.pi)
 
     @property
-    def mode(self) -> Tensor:
-        return ops.zeros_like(self.scale)
-
-    @property
     def variance(self) -> Tensor:
         return self.scale**2 * (1 - 2 / math.pi)
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        self._validate_sample(value)
-        found = self.base_dist.log_prob(value) + math.log(2)
-        return ops.where(value >= 0, found, -math.inf)
 
-    def cdf(self, value: Tensor) -> Tensor:
-        self._validate_sample(value)
-        return 2 * self.base_dist.cdf(value) - 1
-
-    def icdf(self, value: Tensor) -> Tensor:
-        return self.base_dist.icdf((value + 1) / 2)  # type: ignore[no-any-return]
-
-    def entropy(self) -> Tensor:
-        return self.base_dist.entropy() - math.log(2)  # type: ignore[no-any-return]
-
-
-class HalfCauchy(TransformedDistribution):
+class HalfCauchy(_Half):
     """|x| of x drawn from Cauchy(0, scale). It has no finite mean.
 
     Example:
@@ -133,44 +140,15 @@ class HalfCauchy(TransformedDistribution):
         tensor(0.5000)
     """
 
-    arg_constraints: ClassVar[Any] = {"scale": constraints.positive}
-    support = constraints.nonnegative
-    has_rsample = True  # type: ignore[assignment]
-
-    def __init__(self, scale: Any, validate_args: Any = None):
-        base = Cauchy(0, scale, validate_args=False)
-        super().__init__(base, AbsTransform(), validate_args=validate_args)
-
-    @property
-    def scale(self) -> Tensor:
-        return self.base_dist.scale  # type: ignore[no-any-return]
+    _whole = Cauchy
 
     @property
     def mean(self) -> Tensor:
         return ops.full(self._extended_shape(), math.inf, dtype=self.scale.dtype)
 
     @property
-    def mode(self) -> Tensor:
-        return ops.zeros_like(self.scale)
-
-    @property
     def variance(self) -> Tensor:
         return self.base_dist.variance  # type: ignore[no-any-return]
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        self._validate_sample(value)
-        found = self.base_dist.log_prob(value) + math.log(2)
-        return ops.where(value >= 0, found, -math.inf)
-
-    def cdf(self, value: Tensor) -> Tensor:
-        self._validate_sample(value)
-        return 2 * self.base_dist.cdf(value) - 1
-
-    def icdf(self, value: Tensor) -> Tensor:
-        return self.base_dist.icdf((value + 1) / 2)  # type: ignore[no-any-return]
-
-    def entropy(self) -> Tensor:
-        return self.base_dist.entropy() - math.log(2)  # type: ignore[no-any-return]
 
 
 class Gumbel(TransformedDistribution):

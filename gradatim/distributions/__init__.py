@@ -13,7 +13,6 @@ from gradatim.distributions import constraints, transforms
 from gradatim.distributions.binary import (
     Bernoulli,
     Binomial,
-    ContinuousBernoulli,
     Geometric,
     NegativeBinomial,
     Poisson,
@@ -30,6 +29,7 @@ from gradatim.distributions.combined import (
     TransformedDistribution,
 )
 from gradatim.distributions.constraint_registry import biject_to, transform_to
+from gradatim.distributions.continuous_bernoulli import ContinuousBernoulli
 from gradatim.distributions.dirichlet import Beta, Dirichlet
 from gradatim.distributions.distribution import Distribution, ExponentialFamily
 from gradatim.distributions.gamma import Chi2, Exponential, FisherSnedecor, Gamma, StudentT

@@ -10,7 +10,8 @@ from typing import Any
 
 from gradatim import ops
 from gradatim.distributions._common import xlogy
-from gradatim.distributions.binary import Bernoulli, Binomial, ContinuousBernoulli, Poisson
+from gradatim.distributions.binary import Bernoulli, Binomial, Poisson
+from gradatim.distributions.continuous_bernoulli import ContinuousBernoulli
 from gradatim.distributions.dirichlet import Beta
 from gradatim.distributions.gamma import Exponential, Gamma
 from gradatim.distributions.kl import infinite_like, register_kl

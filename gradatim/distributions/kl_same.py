@@ -10,12 +10,12 @@ from gradatim.distributions._common import positive_part, sum_rightmost
 from gradatim.distributions.binary import (
     Bernoulli,
     Binomial,
-    ContinuousBernoulli,
     Geometric,
     Poisson,
 )
 from gradatim.distributions.categorical import Categorical, OneHotCategorical
 from gradatim.distributions.combined import Independent, TransformedDistribution
+from gradatim.distributions.continuous_bernoulli import ContinuousBernoulli
 from gradatim.distributions.dirichlet import Beta, Dirichlet
 from gradatim.distributions.gamma import Exponential, Gamma
 from gradatim.distributions.kl import kl_divergence, register_kl

@@ -104,7 +104,10 @@ globals().update(ops.in_place_functions())
 from gradatim.ops.native_norms import batch_norm, instance_norm  # noqa: E402
 
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
-_ROOMS = ("cli", "data", "explain", "linalg", "metrics", "nn", "optim", "train", "weights")
+_ROOMS = (
+    "array_api", "cli", "data", "distributions", "explain", "func", "linalg", "metrics", "nn",
+    "optim", "signal", "train", "utils", "weights",
+)  # fmt: skip
 _NAMES = {
     "explain_program": "gradatim.explain.program",
     "load": "gradatim.train.saved",
@@ -112,8 +115,8 @@ _NAMES = {
     "save_model": "gradatim.train.saved",
     "summary": "gradatim.train.summary",
     "Trainer": "gradatim.train.trainer",
+    "vmap": "gradatim.func.vmap",
 }
-_ROOMS += ("array_api", "signal")
 
 
 def __getattr__(name: str) -> Any:

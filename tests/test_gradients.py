@@ -361,9 +361,10 @@ CASES = {
     "cast": [],
     "substitute": [],
     "custom_gradient": [],
+    "barrier": [],  # in test_checkpoint.py
     "scan": [],  # in test_scan.py
 }
-BY_HAND = {"cast", "substitute", "custom_gradient", "scan"}
+BY_HAND = {"cast", "substitute", "custom_gradient", "barrier", "scan"}
 
 ALL = [
     pytest.param(function, arrays, id=f"{name} {' '.join(str(a.shape) for a in arrays)}")

@@ -59,6 +59,14 @@ class GradientError(Error, RuntimeError):
     """A gradient that was asked for and cannot be had."""
 
 
+class UnsupportedError(Error, NotImplementedError):
+    """Arguments, each good, that do not go together, as in PyTorch."""
+
+
+class VmapError(Error, RuntimeError):
+    """Something that a function done for many values at once (`gd.vmap`) cannot do."""
+
+
 class CaptureError(Error, RuntimeError):
     """A value used outside the compiled step that made it."""
 

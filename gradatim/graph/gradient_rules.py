@@ -626,7 +626,21 @@ def _(g: Node, out: Node, x: Node, original: Node) -> Any:
 @gradient_of("custom_gradient", (OUT, 0))
 def _(grads: Any, out: Node, *inputs: Node) -> Any:
     count = out.params[0]
-    return (*[None] * count, *out.meta(grads))
+    return (*[None] * count, *custom_gradients(out, grads, inputs[count:]))
+
+
+def custom_gradients(
+    node: Node, grads: Sequence[Node | None], inputs: Sequence[Node]
+) -> Sequence[Node | None]:
+    """What the user's backward of a `custom_gradient` gives for its inputs."""
+    if getattr(node.meta, "takes_inputs", False):
+        return node.meta(grads, inputs)  # type: ignore[no-any-return]
+    return node.meta(grads)  # type: ignore[no-any-return]
+
+
+@gradient_of("barrier")
+def _(grads: Any, out: Node, *inputs: Node) -> Any:
+    return (*grads, *[None] * (len(inputs) - out.params[0]))
 
 
 # --- windows: convolution and pooling have a file of their own -----------------------------------

@@ -88,6 +88,17 @@ def gradients(
     return found
 
 
+def leads_outside(node: Node, own: set[Node]) -> bool:
+    """Whether the history of a Node leads to a leaf that is none of `own`, or through one of these
+    to what it was copied from: if not, the history is over with the walk that `own` was made for.
+    """
+    for each in history_of([node]):
+        is_leaf = not any(n.history for n in each.inputs)
+        if is_leaf != (each in own):
+            return True
+    return False
+
+
 def _arrive(arrived: dict[Node, Any], node: Node, g: Node) -> None:
     before = arrived.get(node)
     arrived[node] = g if before is None else p.add(before, g)
@@ -162,4 +173,4 @@ def _free(order: Sequence[Node]) -> None:
 
 from gradatim.graph import scan_gradient as _scan_gradient  # noqa: E402, F401 (has a rule)
 
-__all__ = ["OUT", "RULES", "along_axis", "gradients", "sum_to", "zeros_like"]
+__all__ = ["OUT", "RULES", "along_axis", "gradients", "leads_outside", "sum_to", "zeros_like"]

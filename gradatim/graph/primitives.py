@@ -544,7 +544,8 @@ VARIABLE: Final = Primitive("variable", "marker")
 STOP_GRADIENT: Final = Primitive("stop_gradient", "marker", differentiable=False)
 COPY: Final = Primitive("copy", "marker")
 SUBSTITUTE: Final = Primitive("substitute", "marker")
-CUSTOM_GRADIENT: Final = Primitive("custom_gradient", "marker")
+CUSTOM_GRADIENT: Final = Primitive("custom_gradient", "marker", kept=True)
+BARRIER: Final = Primitive("barrier", "marker")
 
 
 def variable(x: Node) -> Node:
@@ -586,6 +587,23 @@ def custom_gradient(results: Sequence[Node], inputs: Sequence[Node], backward: A
     )
     both.meta = backward
     return [pick(both, k) for k in range(len(results))]
+
+
+def barrier(values: Sequence[Node], after: Sequence[Node]) -> list[Node]:
+    """The values as they are, for work that is to be done once `after` is there: what is computed
+    from them is not merged with the same computation on `values` themselves.
+
+    Params `(count of values,)`. It is how a checkpoint is computed a second time.
+    """
+    both = Node(
+        BARRIER,
+        (*values, *map(stop_gradient, after)),
+        (len(values),),
+        tuple(node.shape for node in values),
+        tuple(node.dtype for node in values),
+        values[0].device,
+    )
+    return [pick(both, k) for k in range(len(values))]
 
 
 # --- in files of their own, as they are more than a rule of shapes -------------------------------

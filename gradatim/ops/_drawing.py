@@ -67,11 +67,16 @@ def in_memory_order(shape: Shape, strides: Shape | None, dtype: DType, draw: Dra
     row by row).
     """
     if strides is None:
-        return drawn(shape, dtype, lambda: draw(shape))
+        return drawn(shape, dtype, lambda: draw(shape), lambda lead: draw((*lead, *shape)))
     order = memory_order(shape, strides)
     laid_out = tuple(shape[dim] for dim in order)
     back = sorted(range(len(order)), key=order.__getitem__)
-    return drawn(shape, dtype, lambda: draw(laid_out).transpose(back))
+
+    def wider(lead: Shape) -> np.ndarray[Any, Any]:
+        inner = (dim + len(lead) for dim in back)
+        return draw((*lead, *laid_out)).transpose(*range(len(lead)), *inner)
+
+    return drawn(shape, dtype, lambda: draw(laid_out).transpose(back), wider)
 
 
 def check_values(x: Tensor, test: Callable[[Any], Any], expected: str) -> None:

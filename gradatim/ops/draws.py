@@ -38,7 +38,7 @@ from gradatim.tensor import Device, Tensor, method
 def _new(shape: Shape, dtype: DType, device: Any, requires_grad: bool, draw: Draw) -> Tensor:
     """A new, contiguous tensor."""
     _check(dtype, device, requires_grad)
-    result = drawn(shape, dtype, lambda: draw(shape))
+    result = drawn(shape, dtype, lambda: draw(shape), lambda lead: draw((*lead, *shape)))
     return result.requires_grad_() if requires_grad else result
 
 
@@ -262,11 +262,11 @@ def normal(
     shape, kind = _broadcast(*(tuple(x.shape) for x in tensors)), tensors[0].dtype
     if isinstance(std, Tensor):
         check_values(std, lambda s: s >= 0, "normal expects all elements of std >= 0.0")
-        numbers = drawn(shape, kind, lambda: source.normal(shape, kind.numpy))
+        numbers = _new(shape, kind, None, False, lambda s: source.normal(s, kind.numpy))
         numbers = (numbers * std.detach()).to(kind)
     else:
         std = float(std)
-        numbers = drawn(shape, kind, lambda: source.normal(shape, kind.numpy, 0.0, std))
+        numbers = _new(shape, kind, None, False, lambda s: source.normal(s, kind.numpy, 0.0, std))
     return (numbers + (mean.detach() if isinstance(mean, Tensor) else mean)).to(kind)
 
 

@@ -471,3 +471,9 @@ def _(d: Draw) -> Any:
     results = [d.operand(FLOATS) for _ in range(d.rng.choice((1, 2)))]
     inputs = [d.operand(FLOATS) for _ in range(d.rng.choice((1, 2)))]
     return tuple(p.custom_gradient(results, inputs, lambda grads: [None] * len(inputs)))
+
+
+@row("barrier", weight=0.3)
+def _(d: Draw) -> Any:
+    values = [d.operand(ANY) for _ in range(d.rng.choice((1, 2)))]
+    return tuple(p.barrier(values, [d.operand(ANY)]))

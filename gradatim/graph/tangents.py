@@ -261,9 +261,8 @@ def transposed(node: Node, tangents: Sequence[Node | None], inputs: Sequence[Nod
     return results if several else results[0]
 
 
-from gradatim.graph import (
-    linalg_tangents as _linalg_tangents,  # noqa: F401 (registers its rules)
-)
-from gradatim.graph import scan_tangent as _scan_tangent  # noqa: E402, F401 (registers its rule)
+# Files that register their rules.
+from gradatim.graph import linalg_tangents as _linalg_tangents  # noqa: E402, F401
+from gradatim.graph import scan_tangent as _scan_tangent  # noqa: E402, F401
 
 __all__ = ["RULES", "tangent_of", "tangents", "transposed"]

@@ -12,7 +12,7 @@ import importlib
 from math import e, inf, nan, pi
 from typing import Any
 
-from gradatim import autograd, ops, random
+from gradatim import autograd, ops, random, settings
 from gradatim.autograd import (
     enable_grad,
     grad,
@@ -82,9 +82,10 @@ newaxis = None
 dtype = DType
 
 globals().update(ops.top_level())
+globals().update({name: getattr(settings, name) for name in settings.__all__})
 
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
-_ROOMS = ("cli", "data", "explain", "linalg", "nn", "optim", "train")
+_ROOMS = ("cli", "data", "explain", "linalg", "nn", "optim", "train", "special")
 _NAMES = {
     "explain_program": "gradatim.explain.program",
     "load": "gradatim.train.saved",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import torch
 from torch.testing import assert_close
 
 import gradatim as gd
+from tests.conformance.op_db.scope import operators
 from tests.conformance.op_db.twins import OutOfScope, our_operator, our_tensor, to_array, to_ours
 
 # Whatever lies in the memory: only shape and dtype are compared.
@@ -27,6 +29,10 @@ UP_TO_SIGN = {
     "svd", "linalg.svd", "linalg.eigh", "svd_lowrank", "pca_lowrank", "qr", "linalg.qr",
     "geqrf",
 }  # fmt: skip
+
+
+# Of equal elements any may be named: what is compared is the element that an index names.
+TIES = {"topk", "kthvalue", "sort", "argsort", "mode", "median", "nanmedian"}
 
 
 class Different(AssertionError):
@@ -58,7 +64,13 @@ class Sample:
             ours = our_operator(self.op)(input, *args, **kwargs)
         if self.op.name in UP_TO_SIGN:
             ours, theirs = self._processed(ours, our=True), self._processed(theirs, our=False)
-        compare(ours, theirs, "result", values=self.op.name not in UNDEFINED)
+            compare(ours, theirs, "result", op=self.op.name)
+        elif self.op.name in TIES:
+            compare(_named_elements(self.op, input, ours, args, kwargs),
+                    _named_elements(self.op, sample.input, theirs, sample.args, sample.kwargs),
+                    "result", op=self.op.name)  # fmt: skip
+        else:
+            compare(ours, theirs, "result", values=self.op.name not in UNDEFINED, op=self.op.name)
         if self.with_gradients:
             self._compare_gradients(ours, theirs, known)
 
@@ -103,23 +115,58 @@ class Sample:
         for k, (mine, other) in enumerate(zip(got, expected)):
             if other is None or mine is None:
                 rest = mine if other is None else other
-                if rest is not None and np.any(rest.detach().numpy()):
+                if rest is not None and np.any(rest.detach().numpy(force=True)):
                     raise Different(f"gradient {k}: only one library has one")
                 continue
-            compare(mine, other, f"gradient {k}")
+            compare(mine, other, f"gradient {k}", op=self.op.name)
+
+
+def _named_elements(op: Any, x: Any, result: Any, args: Any, kwargs: Any) -> list[Any]:
+    """The values, and the elements of `x` that the indices name."""
+    parts = [result] if op.name == "argsort" else list(result) if isinstance(result, tuple) else []
+    if not parts:  # the median of everything has no index
+        return [result]
+    position = 1 if op.name in ("topk", "kthvalue") else 0
+    dim = kwargs.get("dim", args[position] if len(args) > position else -1)
+    indices = parts.pop()
+    if tuple(indices.shape) == tuple(x.shape) or x.ndim == 0:
+        return [*parts, x.gather(dim, indices) if x.ndim else x, str(indices.dtype)]
+    kept = kwargs.get("keepdim", args[position + 1] if len(args) > position + 1 else False)
+    if op.name != "topk" and not kept:
+        indices = indices.unsqueeze(dim)
+    return [*parts, x.gather(dim, indices), tuple(indices.shape)]
 
 
 def flat(value: Any) -> list[Any]:
     """The leaves of nested tuples, lists and dicts."""
     if isinstance(value, dict):
         value = list(value.values())
-    if isinstance(value, (tuple, list)) and not isinstance(value, torch.Size):
+    if isinstance(value, (tuple, list)) and not isinstance(value, (torch.Size, gd.Size)):
         return [leaf for each in value for leaf in flat(each)]
     return [value]
 
 
-def compare(ours: Any, theirs: Any, what: str, *, values: bool = True) -> None:
-    """The same structure, dtypes, shapes, and values within PyTorch's default tolerances."""
+@functools.cache
+def tolerances(name: str, dtype: torch.dtype) -> dict[str, float]:
+    """PyTorch's own: the default, or what its tests of this operator on a CPU allow."""
+    from torch.testing._comparison import default_tolerances
+    from torch.testing._internal.common_device_type import precisionOverride, toleranceOverride
+
+    rtol, atol = default_tolerances(dtype)
+    for op in (op for op in operators().values() if op.name == name):
+        for given in op.decorators:
+            if getattr(given, "device_type", None) not in (None, "cpu"):
+                continue
+            for each in getattr(given, "decorators", [given]):
+                if isinstance(each, toleranceOverride) and dtype in each.d:
+                    rtol, atol = max(rtol, each.d[dtype].rtol), max(atol, each.d[dtype].atol)
+                elif isinstance(each, precisionOverride) and dtype in each.d:
+                    atol = max(atol, each.d[dtype])
+    return {"rtol": rtol, "atol": atol}
+
+
+def compare(ours: Any, theirs: Any, what: str, *, values: bool = True, op: str = "") -> None:
+    """The same structure, dtypes, shapes, and values within PyTorch's tolerances for `op`."""
     mine, others = flat(ours), flat(theirs)
     if len(mine) != len(others):
         raise Different(f"{what}: {len(mine)} parts, not {len(others)}")
@@ -140,17 +187,17 @@ def compare(ours: Any, theirs: Any, what: str, *, values: bool = True) -> None:
         if tuple(a.shape) != tuple(b.shape):
             raise Different(f"{where}: shape {tuple(a.shape)}, not {tuple(b.shape)}")
         if values:
-            _compare_values(a, b, where)
+            _compare_values(a, b, where, op)
 
 
-def _compare_values(a: gd.Tensor, b: torch.Tensor, where: str) -> None:
+def _compare_values(a: gd.Tensor, b: torch.Tensor, where: str, op: str) -> None:
+    allowed = tolerances(op, b.dtype)
+    if repr(a.dtype) == "torch.bfloat16":
+        a, b = a.float(), b.float()
     array = np.array(a.detach().numpy())
-    mine = torch.from_numpy(array.astype(np.float32) if array.dtype.name == "bfloat16" else array)
-    other = torch.from_numpy(np.array(to_array(b)).astype(array.dtype))
-    if array.dtype.name == "bfloat16":
-        other = b.detach().float()
+    mine, other = torch.from_numpy(array), torch.from_numpy(np.array(to_array(b)))
     try:
-        assert_close(mine, other, equal_nan=True)
+        assert_close(mine, other, equal_nan=True, **allowed)
     except AssertionError as error:
         raise Different(f"{where}: " + " ".join(str(error).split())) from None
 
@@ -190,4 +237,4 @@ def run_form(op: Any, form: Callable[..., Any], sample: Any) -> None:
         input, args, kwargs = to_ours((sample.input, sample.args, sample.kwargs), {})
         gd.manual_seed(0)
         ours = form(input, *args, **kwargs)
-    compare(ours, theirs, "result", values=op.name not in UNDEFINED | UP_TO_SIGN)
+    compare(ours, theirs, "result", values=op.name not in UNDEFINED | UP_TO_SIGN, op=op.name)

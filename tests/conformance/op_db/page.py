@@ -35,8 +35,8 @@ def page(results: Sequence[Result]) -> str:
         f"**{passed:,} of {tried:,} sample inputs pass ({passed / tried:.2%}); {whole} of "
         f"{len(results)} operators pass whole.**",
         "",
-        "A sample passes if values, dtypes and shapes are PyTorch's, within the default tolerances "
-        "of `torch.testing.assert_close`. Gradients are taken in float64 with random cotangents; "
+        "A sample passes if values, dtypes and shapes are PyTorch's, within the tolerances "
+        "of its own tests. Gradients are taken in float64 with random cotangents; "
         "an error input passes if the same class of error is raised.",
         "",
         "| what | passes | of |",
@@ -69,9 +69,8 @@ def _gap(result: Result) -> list[str]:
     part, message = result.failures[0]
     reason = GAPS.get(result.name, "not known yet")
     text = message.replace("|", "\\|").replace("`", "'")
-    return [
-        f"- `{result.name}`: {reason} ({len(result.failures)} failures; {part}: `{text[:240]}`)"
-    ]
+    start = f"- `{result.name}`: {reason} ({len(result.failures)} failures; "
+    return [f"{start}{part}: `{text[:240]}`)"]
 
 
 def _out_of_scope() -> list[str]:

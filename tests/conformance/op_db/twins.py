@@ -32,7 +32,7 @@ def to_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
         import ml_dtypes
 
         return plain.float().numpy().astype(ml_dtypes.bfloat16)
-    return plain.numpy()
+    return plain.numpy(force=True)
 
 
 def our_tensor(tensor: torch.Tensor) -> gd.Tensor:

@@ -16,6 +16,7 @@ from gradatim.graph.scan import scan as scan_results
 from gradatim.ops.arguments import (
     as_tensor_operand,
     floating_operand,
+    need_tensors,
     number_node,
     operands,
 )
@@ -33,6 +34,7 @@ __all__ = [
 
 
 def _integers(a: Any, b: Any, name: str) -> tuple[Node, Node]:
+    need_tensors(name, input=a, other=b)
     x, y = operands(a, b, name)
     if not x.dtype.is_integer:
         raise DTypeError(f'"{name}" is for integers, got {x.dtype.name}')

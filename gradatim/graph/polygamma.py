@@ -106,7 +106,8 @@ def polygamma(n: int, x: Node) -> Node:
 
 
 def _polygamma(n: int, x: Node) -> Node:
-    z = Formula(x).to(float64)  # (in float32 the factorials of high orders overflow)
+    # In float32 the factorials of high orders overflow, and the reflection loses digits.
+    z = Formula(x) if n == 1 else Formula(x).to(float64)
     below = z <= 0
     scale = _factorial(n) * (-1) ** (n + 1)
     direct = _positive_zeta(n + 1, where(below, 1 - z, z)) * scale

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import NamedTuple
 
 from gradatim.graph.dtypes import float64
 from gradatim.graph.formula import (
@@ -28,14 +29,23 @@ from gradatim.graph.formula import (
 )
 
 _LARGE = 20.0  # of a: from here on Temme's expansion
-_NEAR = 0.3  # of |x - a| / a
+_NEAR = 0.5  # of |x - a| / a
 _SMALL = 1.5  # of x: to here the series
-_SERIES_TERMS = 112  # 0.7^112 < 1e-17: the slowest series left, that of x = 0.7 a
-_FRACTION_TERMS = 80
-_ALTERNATING_TERMS = 26
 _TOGETHER = 4  # terms to a division
 _HUGE = 1e60  # what four factors may be without overflow; the result is 0 or 1 long before
-_ORDERS, _POWERS = 13, 18  # of Temme's expansion: in 1/a, and in η
+
+
+class _Terms(NamedTuple):
+    """How many each method takes for full precision."""
+
+    series: int  # (the slowest series left is that of x = a / 2, or of a = x = 20)
+    fraction: int
+    alternating: int
+    orders: int  # of Temme's expansion, in 1 / a
+    powers: int  # and in η
+
+
+_TERMS = {4: _Terms(28, 24, 14, 5, 11), 8: _Terms(56, 64, 26, 13, 25)}  # by the bytes of the dtype
 
 
 def lower(a: Formula, x: Formula) -> Formula:
@@ -54,7 +64,7 @@ def density(a: Formula, x: Formula) -> Formula:
 
 
 def _both(a: Formula, x: Formula) -> tuple[Formula, Formula]:
-    dtype = a.dtype
+    dtype, terms = a.dtype, _TERMS[a.dtype.itemsize]
     a, x = a.to(float64), x.to(float64)
     inside = (a > 0) & (x > 0) & (a < math.inf) & (x < math.inf)
     shape, point = where(inside, a, 1.0), where(inside, x, 1.0)
@@ -64,19 +74,19 @@ def _both(a: Formula, x: Formula) -> tuple[Formula, Formula]:
     # x^a exp(-x) / Γ(a + 1), which every method but Temme's begins with
     logarithm, log_gamma = log(point), _log_gamma(shape + 1)
     front = exp(shape * logarithm - point - log_gamma)
-    p_uniform, q_uniform = _temme(where(uniform, shape, 30.0), where(uniform, point, 30.0))
-    q_fraction = (
-        front
-        * shape
-        / _continued_fraction(where(fraction, shape, 1.0), where(fraction, point, 2.0))
+    p_uniform, q_uniform = _temme(where(uniform, shape, 30.0), where(uniform, point, 30.0), terms)
+    tail = _continued_fraction(
+        where(fraction, shape, 1.0), where(fraction, point, 2.0), terms.fraction
     )
+    q_fraction = front * shape / tail
     a_series = where(uniform | fraction, 1.0, shape)
     x_series = where(uniform | fraction, 1.0, point)
-    p_series = front * _series(a_series, x_series)
+    p_series = front * _series(a_series, x_series, terms.series)
     small = (shape < 1) & (point <= _SMALL)
     q_small = _complement_series(
-        where(small, shape, 0.5), where(small, point, 1.0), shape * logarithm, log_gamma
-    )
+        where(small, shape, 0.5), where(small, point, 1.0), shape * logarithm, log_gamma,
+        terms.alternating,
+    )  # fmt: skip
     q_series = where(small, q_small, 1 - p_series)
     p = where(uniform, p_uniform, where(fraction, 1 - q_fraction, p_series))
     q = where(uniform, q_uniform, where(fraction, q_fraction, q_series))
@@ -110,12 +120,12 @@ def _log_gamma(x: Formula) -> Formula:
     return where(large, (x - 0.5) * log(x) - x + 0.5 * math.log(2 * math.pi), shifted)
 
 
-def _series(a: Formula, x: Formula) -> Formula:
+def _series(a: Formula, x: Formula, terms: int) -> Formula:
     """Σ x^n / ((a + 1) ... (a + n)), from the last term: P without its front (DLMF 8.7.1)."""
     # As a fraction, divided out every few terms: a division takes as long as ten products.
     a, x = smaller(a, _HUGE), smaller(x, _HUGE)
     total, below = a.number(1.0), a.number(1.0)
-    for n in range(_SERIES_TERMS, 0, -1):
+    for n in range(terms, 0, -1):
         factor = a + n
         below = below * factor
         total = below + x * total
@@ -124,20 +134,22 @@ def _series(a: Formula, x: Formula) -> Formula:
     return total
 
 
-def _continued_fraction(a: Formula, x: Formula) -> Formula:
+def _continued_fraction(a: Formula, x: Formula, terms: int) -> Formula:
     """x^a exp(-x) / (Γ(a) Q) as Legendre's continued fraction (DLMF 8.9.2, contracted), from its
     far end."""
     a, x = smaller(a, _HUGE), smaller(x, _HUGE)
     base = x - a
-    tail, below = base + (2 * _FRACTION_TERMS + 1), a.number(1.0)
-    for n in range(_FRACTION_TERMS, 0, -1):
+    tail, below = base + (2 * terms + 1), a.number(1.0)
+    for n in range(terms, 0, -1):
         tail, below = (base + (2 * n - 1)) * tail - n * (n - a) * below, tail
         if n % _TOGETHER == 1:
             tail, below = tail / below, a.number(1.0)
     return tail
 
 
-def _complement_series(a: Formula, x: Formula, a_log_x: Formula, log_gamma: Formula) -> Formula:
+def _complement_series(
+    a: Formula, x: Formula, a_log_x: Formula, log_gamma: Formula, terms: int
+) -> Formula:
     """Q for small a and x, without the cancellation in 1 - P (DLMF 8.7.1, first form):
     1 - x^a / Γ(a + 1) - x^a / Γ(a) Σ (-x)^n / (n! (a + n))."""
     # log Γ(1 + a) near a = 0, where the subtraction in it loses digits, by its series (DLMF 5.7.3)
@@ -147,24 +159,24 @@ def _complement_series(a: Formula, x: Formula, a_log_x: Formula, log_gamma: Form
     exponent = a_log_x - where(a < 1e-3, near, log_gamma)
     total = a.number(0.0)
     power = x.number(1.0)
-    for n in range(1, _ALTERNATING_TERMS + 1):
+    for n in range(1, terms + 1):
         power = power * (x / -n)
         total = total + power / (a + n)
     return -expm1(exponent) - exp(exponent) * a * total
 
 
-def _temme(a: Formula, x: Formula) -> tuple[Formula, Formula]:
+def _temme(a: Formula, x: Formula, terms: _Terms) -> tuple[Formula, Formula]:
     mu = (x - a) / a
     # ½ η² = μ - log(1 + μ), without cancellation: by the series of atanh in z = μ / (2 + μ)
     z = mu / (mu + 2)
     square = z * z
-    half = mu * z - 2 * z * square * polynomial(square, [1 / (2 * k + 3) for k in range(14)])
+    half = mu * z - 2 * z * square * polynomial(square, [1 / (2 * k + 3) for k in range(18)])
     half = larger(half, 0.0)
     eta = sqrt(2 * half)
     eta = where(mu < 0, -eta, eta)
     inverse = 1 / a
     total = a.number(0.0)
-    for row in reversed(_temme_coefficients()):
+    for row in reversed(_temme_coefficients(terms.orders, terms.powers)):
         total = total * inverse + polynomial(eta, row)
     rest = exp(-a * half) / sqrt(2 * math.pi * a) * total
     argument = eta * sqrt(a * 0.5)
@@ -172,14 +184,14 @@ def _temme(a: Formula, x: Formula) -> tuple[Formula, Formula]:
 
 
 @functools.cache
-def _temme_coefficients() -> tuple[tuple[float, ...], ...]:
+def _temme_coefficients(orders: int, powers: int) -> tuple[tuple[float, ...], ...]:
     """d[k][n] of c_k(η) = Σ d[k][n] η^n (DLMF 8.12.9 to 8.12.12), in exact arithmetic.
 
     From λ = 1 + Σ α_n η^n, whose derivative is λ' = η λ / (λ - 1).
     """
     from fractions import Fraction
 
-    count = _POWERS + 2 * _ORDERS + 2
+    count = powers + 2 * orders + 2
     alpha = [Fraction(0), Fraction(1)]
     for n in range(2, count + 1):
         # the coefficient of η^n in (λ - 1) λ' = η λ, for the unknown α_n
@@ -188,7 +200,7 @@ def _temme_coefficients() -> tuple[tuple[float, ...], ...]:
     zeroth = [Fraction(-1, 3)] + [(n + 2) * alpha[n + 2] for n in range(1, count - 1)]
     rows = [zeroth]
     stirling = Fraction(1)
-    for k in range(1, _ORDERS):
+    for k in range(1, orders):
         stirling = math.prod(range(1, 2 * k + 2, 2)) * alpha[2 * k + 1]
         before = rows[-1]
         rows.append(
@@ -197,7 +209,7 @@ def _temme_coefficients() -> tuple[tuple[float, ...], ...]:
                 for n in range(len(before) - 2)
             ]
         )
-    return tuple(tuple(float(c) for c in row[:_POWERS]) for row in rows)
+    return tuple(tuple(float(c) for c in row[:powers]) for row in rows)
 
 
 __all__ = ["density", "lower", "upper"]

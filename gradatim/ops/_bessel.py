@@ -56,13 +56,6 @@ def i1(x: Formula) -> Formula:
     return i1e(x) * exp(absolute(x))
 
 
-def i1_over_x(x: Formula) -> Formula:
-    """I1(x) / x, which is ½ at 0: the slope of I1 is I0 less this."""
-    zero = x.equals(0.0)
-    safe = where(zero, 1.0, x)
-    return where(zero, 0.5, i1(safe) / safe)
-
-
 def _between(x: Formula, high: float) -> Formula:
     """`x` kept above 0, where logarithms are, and not above `high`."""
     return smaller(larger(x, 5e-324 if x.dtype.itemsize == 8 else 1.5e-45), high)

@@ -47,11 +47,6 @@ def log_ndtr(x: Formula) -> Formula:
     return where(x < -1, below, log1p(erfc(larger(scaled, -1.0)) * -0.5))
 
 
-def ratio(x: Formula) -> Formula:
-    """The slope of log Φ: density / Φ, as √(2/π) / erfcx(-x/√2), which keeps its digits below 0."""
-    return math.sqrt(2 / math.pi) / erfcx(x * -math.sqrt(0.5))
-
-
 def ndtri(p: Formula) -> Formula:
     """The x with Φ(x) = p: -∞ at 0, ∞ at 1, NaN outside."""
     y = p - 0.5

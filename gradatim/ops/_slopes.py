@@ -53,3 +53,13 @@ def with_slopes(
         return found
 
     return p.custom_gradient([result], inputs, backward)[0]
+
+
+def differentiable(name: str, function: Function, *slopes: Function | None) -> Function:
+    """`function` as a function of Formulas that knows its slopes: fit to stand in other slopes, so
+    that second derivatives are formulas of their own too."""
+
+    def call(*inputs: Formula) -> Formula:
+        return Formula(with_slopes(name, function, slopes, *[x.node for x in inputs]))
+
+    return call

@@ -18,7 +18,7 @@ from gradatim.graph.formula import Formula, log, log1p, sign, where
 from gradatim.graph.polygamma import polygamma as polygamma_node
 from gradatim.graph.polygamma import zeta as zeta_formula
 from gradatim.ops import _bessel, _incomplete_gamma, _normal_law
-from gradatim.ops._slopes import Function, with_slopes
+from gradatim.ops._slopes import Function, differentiable, with_slopes
 from gradatim.ops.arguments import (
     as_tensor_operand,
     floating_operand,
@@ -30,82 +30,130 @@ from gradatim.tensor import Tensor, method, named
 __all__ = ["i0", "igamma", "igammac", "mvlgamma", "polygamma"]
 
 
+SMOOTH: dict[str, Function] = {}  # by name, the functions that know their slopes
+
+
 def _of_one(
     name: str, title: str, text: str, formula: Function, slope: Function | None
 ) -> Callable[[Tensor], Tensor]:
+    SMOOTH[name] = smooth = differentiable(name, formula, slope)
+
     def function(input: Tensor) -> Tensor:
-        x = floating_operand(input, name)
-        return named(with_slopes(name, formula, [slope], x), title)
+        return named(smooth(Formula(floating_operand(input, name))).node, title)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{text} of each element; integers become the default floating dtype."
     return function
 
 
-# --- Bessel functions ----------------------------------------------------------------------------
+def _over_x(name: str, order: str) -> Function:
+    """`name`(x) / x, a function of order 1 that is x / 2 near 0, with the function `order` 0."""
+
+    def formula(x: Formula) -> Formula:
+        zero = x.equals(0.0)
+        safe = where(zero, 1.0, x)
+        return where(zero, 0.5, SMOOTH[name](safe) / safe)
+
+    def slope(x: Formula) -> Formula:
+        zero = x.equals(0.0)
+        safe = where(zero, 1.0, x)
+        return where(zero, 0.0, (SMOOTH[order](safe) - 2 * smooth(safe)) / safe)
+
+    smooth = differentiable(f"{name} / x", formula, slope)
+    return smooth
 
 
-def _i0e_slope(x: Formula) -> Formula:
-    return _bessel.i1e(x) - sign(x) * _bessel.i0e(x)
+# --- Bessel functions (their slopes: DLMF 10.6, 10.29) -------------------------------------------
+
+_i1_over_x, _j1_over_x = _over_x("i1", "i0"), _over_x("bessel_j1", "bessel_j0")
+
+
+def _i0_slope(x: Formula) -> Formula:
+    return SMOOTH["i1"](x)
 
 
 def _i1_slope(x: Formula) -> Formula:
-    return _bessel.i0(x) - _bessel.i1_over_x(x)
+    return SMOOTH["i0"](x) - _i1_over_x(x)
+
+
+def _i0e_slope(x: Formula) -> Formula:
+    return SMOOTH["i1e"](x) - sign(x) * SMOOTH["i0e"](x)
 
 
 def _i1e_slope(x: Formula) -> Formula:
     zero = x.equals(0.0)
     safe = where(zero, 1.0, x)
-    found = _bessel.i0e(safe) - _bessel.i1e(safe) * (sign(safe) + 1 / safe)
+    found = SMOOTH["i0e"](safe) - SMOOTH["i1e"](safe) * (sign(safe) + 1 / safe)
     return where(zero, 0.5, found)
 
 
+def _j0_slope(x: Formula) -> Formula:
+    return -SMOOTH["bessel_j1"](x)
+
+
 def _j1_slope(x: Formula) -> Formula:
-    zero = x.equals(0.0)
-    safe = where(zero, 1.0, x)
-    return where(zero, 0.5, _bessel.j0(safe) - _bessel.j1(safe) / safe)
+    return SMOOTH["bessel_j0"](x) - _j1_over_x(x)
 
 
-def _second(build: Function, order: int, sign_: int) -> Function:
-    """The slope of a Bessel function of order 1: ±(f0 - f1 / x), or of K: -(K0 + K1 / x)."""
-    zeroth = {0: _bessel.j0, 1: _bessel.y0, 2: _bessel.k0}[order]
-    return lambda x: sign_ * zeroth(x) - build(x) / x
+def _y0_slope(x: Formula) -> Formula:
+    return -SMOOTH["bessel_y1"](x)
 
 
-i0 = method()(_of_one("i0", "I0", "The modified Bessel function I₀", _bessel.i0, _bessel.i1))
+def _y1_slope(x: Formula) -> Formula:
+    return SMOOTH["bessel_y0"](x) - SMOOTH["bessel_y1"](x) / x
+
+
+def _k0_slope(x: Formula) -> Formula:
+    return -SMOOTH["modified_bessel_k1"](x)
+
+
+def _k1_slope(x: Formula) -> Formula:
+    return -SMOOTH["modified_bessel_k0"](x) - SMOOTH["modified_bessel_k1"](x) / x
+
+
+def _k0e_slope(x: Formula) -> Formula:
+    return SMOOTH["scaled_modified_bessel_k0"](x) - SMOOTH["scaled_modified_bessel_k1"](x)
+
+
+def _k1e_slope(x: Formula) -> Formula:
+    scaled = SMOOTH["scaled_modified_bessel_k1"](x)
+    return scaled * (1 - 1 / x) - SMOOTH["scaled_modified_bessel_k0"](x)
+
+
+_I = "The modified Bessel function I"
+_K = "The modified Bessel function K"
+i0 = method()(_of_one("i0", "I0", f"{_I}₀", _bessel.i0, _i0_slope))
 i0e = _of_one("i0e", "SpecialI0E", "exp(-|x|) I₀(x)", _bessel.i0e, _i0e_slope)
-i1 = _of_one("i1", "SpecialI1", "The modified Bessel function I₁", _bessel.i1, _i1_slope)
+i1 = _of_one("i1", "SpecialI1", f"{_I}₁", _bessel.i1, _i1_slope)
 i1e = _of_one("i1e", "SpecialI1E", "exp(-|x|) I₁(x)", _bessel.i1e, _i1e_slope)
-bessel_j0 = _of_one("bessel_j0", "SpecialBesselJ0", "The Bessel function J₀", _bessel.j0,
-                    lambda x: -_bessel.j1(x))  # fmt: skip
-bessel_j1 = _of_one("bessel_j1", "SpecialBesselJ1", "The Bessel function J₁", _bessel.j1,
-                    _j1_slope)  # fmt: skip
-bessel_y0 = _of_one("bessel_y0", "SpecialBesselY0", "The Bessel function Y₀", _bessel.y0,
-                    lambda x: -_bessel.y1(x))  # fmt: skip
-bessel_y1 = _of_one("bessel_y1", "SpecialBesselY1", "The Bessel function Y₁", _bessel.y1,
-                    _second(_bessel.y1, 1, 1))  # fmt: skip
-modified_bessel_i0 = _of_one("modified_bessel_i0", "SpecialModifiedBesselI0",
-                             "The modified Bessel function I₀", _bessel.i0,
-                             _bessel.i1)  # fmt: skip
-modified_bessel_i1 = _of_one("modified_bessel_i1", "SpecialModifiedBesselI1",
-                             "The modified Bessel function I₁", _bessel.i1, _i1_slope)  # fmt: skip
-modified_bessel_k0 = _of_one("modified_bessel_k0", "SpecialModifiedBesselK0",
-                             "The modified Bessel function K₀", _bessel.k0,
-                             lambda x: -_bessel.k1(x))  # fmt: skip
-modified_bessel_k1 = _of_one("modified_bessel_k1", "SpecialModifiedBesselK1",
-                             "The modified Bessel function K₁", _bessel.k1,
-                             _second(_bessel.k1, 2, -1))  # fmt: skip
+bessel_j0 = _of_one("bessel_j0", "SpecialBesselJ0", "The Bessel function J₀", _bessel.j0, _j0_slope)
+bessel_j1 = _of_one("bessel_j1", "SpecialBesselJ1", "The Bessel function J₁", _bessel.j1, _j1_slope)
+bessel_y0 = _of_one("bessel_y0", "SpecialBesselY0", "The Bessel function Y₀", _bessel.y0, _y0_slope)
+bessel_y1 = _of_one("bessel_y1", "SpecialBesselY1", "The Bessel function Y₁", _bessel.y1, _y1_slope)
+modified_bessel_i0 = _of_one(
+    "modified_bessel_i0", "SpecialModifiedBesselI0", f"{_I}₀", _bessel.i0, _i0_slope
+)
+modified_bessel_i1 = _of_one(
+    "modified_bessel_i1", "SpecialModifiedBesselI1", f"{_I}₁", _bessel.i1, _i1_slope
+)
+modified_bessel_k0 = _of_one(
+    "modified_bessel_k0", "SpecialModifiedBesselK0", f"{_K}₀", _bessel.k0, _k0_slope
+)
+modified_bessel_k1 = _of_one(
+    "modified_bessel_k1", "SpecialModifiedBesselK1", f"{_K}₁", _bessel.k1, _k1_slope
+)
 scaled_modified_bessel_k0 = _of_one(
     "scaled_modified_bessel_k0", "SpecialScaledModifiedBesselK0", "exp(x) K₀(x)", _bessel.k0e,
-    lambda x: _bessel.k0e(x) - _bessel.k1e(x),
+    _k0e_slope,
 )  # fmt: skip
 scaled_modified_bessel_k1 = _of_one(
     "scaled_modified_bessel_k1", "SpecialScaledModifiedBesselK1", "exp(x) K₁(x)", _bessel.k1e,
-    lambda x: _bessel.k1e(x) * (1 - 1 / x) - _bessel.k0e(x),
+    _k1e_slope,
 )  # fmt: skip
-spherical_bessel_j0 = _of_one("spherical_bessel_j0", "SpecialSphericalBesselJ0",
-                              "The spherical Bessel function sin(x) / x",
-                              _bessel.spherical_j0, None)  # fmt: skip
+spherical_bessel_j0 = _of_one(
+    "spherical_bessel_j0", "SpecialSphericalBesselJ0", "The spherical Bessel function sin(x) / x",
+    _bessel.spherical_j0, None,
+)  # fmt: skip
 airy_ai = _of_one("airy_ai", "SpecialAiryAi", "The Airy function Ai", _bessel.airy_ai, None)
 
 
@@ -113,11 +161,16 @@ airy_ai = _of_one("airy_ai", "SpecialAiryAi", "The Airy function Ai", _bessel.ai
 
 
 def _erfcx_slope(x: Formula) -> Formula:
-    return 2 * x * _normal_law.erfcx(x) - 2 / math.sqrt(math.pi)
+    return 2 * x * SMOOTH["erfcx"](x) - 2 / math.sqrt(math.pi)
 
 
 def _ndtri_slope(probability: Formula) -> Formula:
-    return 1 / _normal_law.density(_normal_law.ndtri(probability))
+    return 1 / _normal_law.density(SMOOTH["ndtri"](probability))
+
+
+def _log_ndtr_slope(x: Formula) -> Formula:
+    """The density over Φ, which both vanish far below 0, where erfcx keeps their ratio."""
+    return math.sqrt(2 / math.pi) / SMOOTH["erfcx"](x * -math.sqrt(0.5))
 
 
 def _entr_slope(x: Formula) -> Formula:
@@ -129,7 +182,7 @@ ndtr = _of_one("ndtr", "SpecialNdtr", "The area Φ under the normal density up t
 ndtri = _of_one("ndtri", "SpecialNdtri", "The normal quantile, the inverse of `ndtr`,",
                 _normal_law.ndtri, _ndtri_slope)  # fmt: skip
 log_ndtr = _of_one("log_ndtr", "SpecialLogNdtr", "log Φ(x), exact far below 0 too,",
-                   _normal_law.log_ndtr, _normal_law.ratio)  # fmt: skip
+                   _normal_law.log_ndtr, _log_ndtr_slope)  # fmt: skip
 erfcx = _of_one("erfcx", "SpecialErfcx", "exp(x²) erfc(x), without overflow above 0,",
                 _normal_law.erfcx, _erfcx_slope)  # fmt: skip
 entr = _of_one("entr", "SpecialEntr", "The entropy -x log x", _normal_law.entr, _entr_slope)
@@ -204,10 +257,14 @@ def zeta(input: Any, other: Any) -> Tensor:
     """
     s, q = operands(input, other, "zeta", floating=True)
 
-    def slope(s: Formula, q: Formula) -> Formula:
-        return -s * zeta_formula(s + 1, q)
+    return named(_smooth_zeta(Formula(s), Formula(q)).node, "SpecialZeta")
 
-    return named(with_slopes("special_zeta", zeta_formula, [None, slope], s, q), "SpecialZeta")
+
+def _zeta_slope(s: Formula, q: Formula) -> Formula:
+    return -s * _smooth_zeta(s + 1, q)
+
+
+_smooth_zeta = differentiable("special_zeta", zeta_formula, None, _zeta_slope)
 
 
 def _incomplete(name: str, formula: Function, sign_: int, text: str) -> Callable[..., Tensor]:

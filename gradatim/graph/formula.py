@@ -138,11 +138,8 @@ def _function_of_two(build: Callable[[Node, Node], Node]) -> Callable[[Formula, 
 absolute, sign = _function(p.abs_), _function(p.sign)
 floor, nearest = _function(p.floor), _function(p.round_)
 exp, expm1, log, log1p = (_function(f) for f in (p.exp, p.expm1, p.log, p.log1p))
-sqrt, sin, cos, acos = (_function(f) for f in (p.sqrt, p.sin, p.cos, p.acos))
-cosh, acosh, erf, erfc, erfinv = (
-    _function(f) for f in (p.cosh, p.acosh, p.erf, p.erfc, p.erfinv)
-)  # fmt: skip
-lgamma, digamma = _function(p.lgamma), _function(p.digamma)
+exp2 = _function(p.exp2)
+sqrt, sin, cos, erfc, lgamma = (_function(f) for f in (p.sqrt, p.sin, p.cos, p.erfc, p.lgamma))
 power, remainder = _function_of_two(p.pow_), _function_of_two(p.remainder)
 larger, smaller = _function_of_two(p.maximum), _function_of_two(p.minimum)
 

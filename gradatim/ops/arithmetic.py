@@ -10,6 +10,8 @@ from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_
 from gradatim.graph.errors import ArgumentError, DTypeError
+from gradatim.graph.formula import Formula, absolute, exp, exp2, larger, log1p
+from gradatim.graph.formula import where as choose
 from gradatim.graph.node import Node
 from gradatim.ops.arguments import (
     as_number,
@@ -231,10 +233,25 @@ def logaddexp(input: Any, other: Any) -> Tensor:
     """log(exp(input) + exp(other)), without overflow."""
     need_tensors("logaddexp", input=input, other=other)
     a, b = operands(input, other, "logaddexp", floating=True)
-    top = p.stop_gradient(p.maximum(a, b))
-    infinite = p.eq(p.abs_(top), number_node(math.inf, a.dtype))
-    top = p.select(infinite, number_node(0, a.dtype), top)
-    return wrap(p.add(top, p.log(p.add(p.exp(p.sub(a, top)), p.exp(p.sub(b, top))))))
+    return wrap(_log_of_sum(a, b, exp, 1.0))
+
+
+@method()
+@op("Logaddexp2")
+def logaddexp2(input: Any, other: Any) -> Tensor:
+    """log₂(2^input + 2^other), without overflow."""
+    need_tensors("logaddexp2", input=input, other=other)
+    a, b = operands(input, other, "logaddexp2", floating=True)
+    return wrap(_log_of_sum(a, b, exp2, 1 / math.log(2)))
+
+
+def _log_of_sum(a: Node, b: Node, power: Callable[[Formula], Formula], unit: float) -> Node:
+    """The larger of the two, and what the other adds to its logarithm (`unit` is that of e)."""
+    x, y = Formula(a), Formula(b)
+    same_infinity = x.equals(y) & absolute(x).equals(math.inf)
+    apart = absolute(choose(same_infinity, 0.0, x - y))
+    total = larger(x, y) + log1p(power(-apart)) * unit
+    return choose(same_infinity, x, total).node
 
 
 @method()

@@ -26,7 +26,7 @@ from gradatim.tensor import Tensor, method, named, op, wrap
 
 __all__ = [
     "adjoint", "angle", "conj", "conj_physical", "frexp", "gcd", "imag", "isneginf", "isposinf",
-    "isreal", "lcm", "ldexp", "logaddexp2", "real", "resolve_conj", "resolve_neg",
+    "isreal", "lcm", "ldexp", "real", "resolve_conj", "resolve_neg",
 ]  # fmt: skip
 
 
@@ -126,20 +126,6 @@ def ldexp(input: Any, other: Any) -> Tensor:
     return mul(as_tensor_operand(input, "ldexp"), pow(2.0, other))
 
 
-@method()
-@op("Logaddexp2")
-def logaddexp2(input: Any, other: Any) -> Tensor:
-    """log₂(2^input + 2^other), without overflow."""
-    a, b = operands(
-        as_tensor_operand(input, "logaddexp2"), as_tensor_operand(other, "logaddexp2"),
-        "logaddexp2", floating=True,
-    )  # fmt: skip
-    top = p.stop_gradient(p.maximum(a, b))
-    infinite = p.eq(p.abs_(top), number_node(math.inf, a.dtype))
-    top = p.select(infinite, number_node(0, a.dtype), top)
-    return wrap(p.add(top, p.log2(p.add(p.exp2(p.sub(a, top)), p.exp2(p.sub(b, top))))))
-
-
 # The dtype that holds a float's bits, how many of them are its fraction, and its exponent's bias.
 _LAYOUTS = {4: (int32, 23, 127), 8: (int64, 52, 1023)}
 
@@ -224,9 +210,12 @@ def isreal(input: Tensor) -> Tensor:
 def angle(input: Tensor) -> Tensor:
     """0 for a number that is not negative, π for a negative one; NaN for NaN. The gradient is 0."""
     x = floating_operand(input, "angle")
-    zero = number_node(0, x.dtype)
-    turned = p.select(p.lt(x, zero), number_node(math.pi, x.dtype), zero)
-    return named(p.select(p.ne(x, x), x, p.add(turned, p.mul(p.sign(x), zero))), "Angle")
+    zero, still = number_node(0, x.dtype), p.stop_gradient(x)
+    turned = p.select(p.lt(still, zero), number_node(math.pi, x.dtype), zero)
+    turned = p.select(p.ne(still, still), still, turned)
+    if x.history:  # flat, and not without a gradient
+        turned = p.select(p.constant(True, bool_), turned, x)
+    return named(turned, "Angle")
 
 
 def _itself(name: str, text: str) -> Callable[[Tensor], Tensor]:

@@ -24,7 +24,7 @@ def successes(count: float, probability: float, unit: Unit) -> float:
 
     Example:
         >>> successes(10, 0.0, float), successes(10, 1.0, float)
-        (0.0, 10.0)
+        (0.0, 10)
     """
     if count <= 0 or probability <= 0:
         return 0.0

@@ -9,6 +9,116 @@ import torch
 
 import gradatim as gd
 
+TABLES = {
+    "numbers": (
+        """
+        x = normal(3, 4)
+        y = normal(4)
+        pos = positive(3, 4)
+        unit = unit(3, 4) * 0.45 + 0.5
+        odd = np.array([nan, inf, -inf, 0.0, -0.0, 1.5])
+        n = whole(3, 4)
+        m = whole(4)
+        b = bits(3, 4)
+        """,
+        """
+        t.gcd(n, m)
+        n.lcm(m)
+        t.lcm(n, m + 3)
+        t.ldexp(x, m.abs())
+        t.ldexp(x.detach(), m)
+        t.ldexp(n, m)
+        t.ldexp(x, y)
+        t.logaddexp2(x, y)
+        odd.logaddexp2(odd.flip(0))
+        t.frexp(x)[0]
+        t.frexp(x * 1000)[1]
+        odd.frexp()[0]
+        t.isposinf(odd)
+        t.isneginf(odd)
+        n.isposinf()
+        t.isreal(odd)
+        t.isreal(b)
+        t.angle(x)
+        t.angle(odd)
+        n.angle()
+        b.angle()
+        t.conj(x)
+        t.conj_physical(x)
+        ins('conj_physical_', x.detach())
+        t.resolve_conj(x)
+        t.resolve_neg(n)
+        t.real(x)
+        x.real
+        x.adjoint()
+        t.adjoint(n)
+        t.nextafter(x, y)
+        t.polygamma(2, pos)
+        t.polygamma(0, pos.detach())
+        pos.polygamma(3)
+        ins('gcd_', n, m)
+        ins('lcm_', n, m)
+        ins('ldexp_', x, y)
+        ins('i0_', x)
+        ins('igamma_', pos.detach(), pos)
+        ins('igammac_', pos.detach(), pos)
+        ins('mvlgamma_', pos + 1, 2)
+        ins('polygamma_', pos, 2)
+        t.mvlgamma(pos + 3, 3)
+        t.igamma(pos.detach(), pos.detach() + 0.2)
+        t.igamma(pos.detach(), pos + 0.2)
+        t.igammac(pos.detach(), pos + 0.2)
+        t.i0(x)
+        n.i0()
+        t.special.xlog1py(x, pos)
+        t.special.zeta(pos.detach() + 1.1, pos)
+        t.special.round(x * 3)
+        t.logit(b)
+        t.binomial(pos.detach() * 0, pos.detach())
+        """,
+    ),
+    "samples": (
+        """
+        x = normal(3, 6)
+        y = normal(6)
+        n = whole(3, 6)
+        pos = positive(6)
+        """,
+        """
+        t.trapezoid(x)
+        t.trapezoid(x, dx=0.3, dim=0)
+        t.trapezoid(x, y)
+        t.trapezoid(x, x + 1, dim=0)
+        t.trapezoid(n, n)
+        t.trapz(x, y)
+        t.trapz(x, dx=2)
+        t.cumulative_trapezoid(x, y)
+        t.cumulative_trapezoid(n, dim=0)
+        t.gradient(x)
+        t.gradient(x, dim=1, edge_order=2)
+        t.gradient(x, spacing=0.25, dim=(0,))
+        t.gradient(x, spacing=(2.0, 3.0))
+        t.gradient(x, spacing=(pos.detach().cumsum(0),), dim=1)
+        t.gradient(x, spacing=(pos.detach().cumsum(0),), dim=1, edge_order=2)
+        t.gradient(n)
+        t.histc(x.detach(), 7)
+        t.histc(x.detach(), 4, -1, 1)
+        x.detach().histc(bins=3, min=0, max=0)
+        t.histogram(x.detach(), 5)[0]
+        t.histogram(x.detach(), 5)[1]
+        t.histogram(x.detach(), pos.detach().cumsum(0), density=True)[0]
+        x.detach().histogram(4, range=(-1.0, 1.0))[0]
+        t.histogramdd(x.detach().reshape(9, 2), [2, 3])[0]
+        t.histogramdd(x.detach().reshape(6, 3), 2, weight=pos.detach(), density=True)[0]
+        """,
+    ),
+}
+
+
+def test_the_same(peers, table_case):
+    peers.agree(table_case)
+
+
 NAMES = """
 abs absolute acos arccos acosh arccosh add addcdiv addcmul angle asin arcsin asinh arcsinh atan
 arctan atanh arctanh atan2 arctan2 bitwise_not bitwise_and bitwise_or bitwise_xor
@@ -34,6 +144,12 @@ def test_it_is_there(name):
     assert not hasattr(torch, name) or hasattr(gd, name)
     for method in (name, f"{name}_"):
         assert not hasattr(torch.Tensor, method) or hasattr(gd.Tensor, method), method
+
+
+def test_real_numbers_have_no_imaginary_part():
+    for library in (gd, torch):
+        with pytest.raises(RuntimeError, match="imag is not implemented"):
+            _ = library.zeros(2).imag
 
 
 def test_every_function_of_torch_special_is_there():

@@ -12,7 +12,7 @@ import importlib
 from math import e, inf, nan, pi
 from typing import Any
 
-from gradatim import autograd, ops, random, settings
+from gradatim import autograd, ops, random, switches
 from gradatim.autograd import (
     enable_grad,
     grad,
@@ -76,13 +76,14 @@ from gradatim.tensor import Size, Tensor
 
 __version__ = "0.1.0"
 
+globals().update({name: getattr(switches, name) for name in switches.__all__})
+
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 newaxis = None
 dtype = DType
 
 globals().update(ops.top_level())
-globals().update({name: getattr(settings, name) for name in settings.__all__})
 
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
 _ROOMS = ("cli", "data", "explain", "linalg", "nn", "optim", "train", "special")

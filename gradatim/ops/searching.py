@@ -91,33 +91,25 @@ def _in_order(sequence: Node, sorter: Tensor) -> Node:
 
 
 def _rank(sequence: Node, values: Node, right: bool) -> Node:
-    """How many elements of each line of `sequence` stand before each value, by bisection: all
-    values go through as many halvings as the longest search takes. (The comparisons are PyTorch's,
-    so that NaN comes out alike, and a sequence that is not sorted too.)
+    """How many elements of each line of `sequence` stand before each value: all are sorted together
+    (a stable sort keeps equal ones in the order given), and what comes from the sequence counted.
     """
-    length = sequence.shape[-1]
-    low = p.full(values.shape, 0, int64)
-    if not length:
-        return low
-    high = p.full(values.shape, length, int64)
-    one, last = p.constant(1, int64), p.fixed(length - 1, int64)
-    table = flat(sequence)
-    start = None
-    if sequence.ndim > 1:  # where each value's own line begins
-        lines = sequence.size // length
-        begin = p.mul(p.iota((lines,), 0, int64), p.fixed(length, int64))
-        start = p.reshape(begin, (*sequence.shape[:-1], 1))
-    for _ in range(length.bit_length()):
-        middle = p.shr(p.add(low, high), one)
-        place = p.minimum(middle, last)  # (a search that has ended may stand behind the last)
-        found = p.gather(table, place if start is None else p.add(place, start))
-        before = p.not_((p.gt if right else p.ge)(found, values))
-        before = p.and_(before, p.lt(low, high))
-        low, high = (
-            p.select(before, p.add(middle, one), low),
-            p.select(before, high, p.minimum(middle, high)),
-        )
-    return low
+    axis = sequence.ndim - 1
+    length, count = sequence.shape[axis], values.shape[axis]
+    both = p.concatenate([sequence, values] if right else [values, sequence], axis)
+    _, places = p.sort(both, axis, False)
+    border = p.constant(length if right else count, int64)
+    from_sequence = p.lt(places, border) if right else p.ge(places, border)
+    before = p.cumsum(p.cast(from_sequence, int64), axis)
+    home = flat(along_axis(places, both.shape, axis))
+    before = p.reshape(p.scatter_set(flat(before), home, flat(before)), both.shape)
+    start = length if right else 0
+    starts = tuple(start if k == axis else 0 for k in range(both.ndim))
+    stops = tuple(start + count if k == axis else n for k, n in enumerate(both.shape))
+    found = p.slice_(before, starts, stops, (1,) * both.ndim)
+    if not values.dtype.is_floating_point:
+        return found
+    return p.select(p.ne(values, values), p.constant(length, int64), found)  # NaN goes to the end
 
 
 def bucketize(

@@ -1,8 +1,6 @@
 """What PyTorch's documentation lists as pointwise, comparison and reduction operations is there, as
 functions, methods and in-place methods; divisors and binomial draws are PyTorch's to the bit."""
 
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -201,17 +199,3 @@ def test_negative_powers_of_integers_are_pytorchs():
     base, power = np.meshgrid(np.arange(-3, 4), np.arange(-3, 4))
     expected = torch.pow(torch.tensor(base), torch.tensor(power)).numpy()
     np.testing.assert_array_equal(gd.pow(gd.tensor(base), gd.tensor(power)).numpy(), expected)
-
-
-def test_searchsorted_of_what_is_not_sorted_is_pytorchs():
-    rng = np.random.default_rng(0)
-    sequence = rng.normal(size=(3, 17))
-    sequence[1, 4] = np.nan
-    values = rng.normal(size=(3, 9))
-    values[2, 2] = np.nan
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for right in (False, True):
-            expected = torch.searchsorted(torch.tensor(sequence), torch.tensor(values), right=right)
-            found = gd.searchsorted(gd.tensor(sequence), gd.tensor(values), right=right)
-            np.testing.assert_array_equal(found.numpy(), expected.numpy())

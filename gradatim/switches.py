@@ -1,8 +1,7 @@
-"""What scripts say at their start: threads, precision, determinism, the default device.
+"""What scripts switch at their start: threads, precision, determinism, anomaly mode.
 
-Much of it has one answer here. Results are always deterministic, products are never rounded to less
-than their dtype, there is one device: the functions accept what changes nothing, say so when asked,
-and refuse what they could not do.
+Much of it has one answer here. Results are always deterministic, and products are never rounded to
+less than their dtype: the functions accept what changes nothing, and say so when asked.
 """
 
 from __future__ import annotations
@@ -15,17 +14,16 @@ from gradatim.graph import dtypes
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError
 from gradatim.graph.node import mode
 from gradatim.realize import state
-from gradatim.tensor import CPU, Device, Tensor
+from gradatim.tensor import Tensor
 
 __all__ = [
-    "are_deterministic_algorithms_enabled", "detach", "get_default_device",
-    "get_deterministic_debug_mode", "get_float32_matmul_precision", "get_num_interop_threads",
-    "get_num_threads", "is_anomaly_check_nan_enabled", "is_anomaly_enabled",
+    "are_deterministic_algorithms_enabled", "detach", "get_deterministic_debug_mode",
+    "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads",
+    "is_anomaly_check_nan_enabled", "is_anomaly_enabled",
     "is_deterministic_algorithms_warn_only_enabled", "is_inference_mode_enabled",
-    "is_warn_always_enabled", "set_anomaly_enabled", "set_default_device",
-    "set_default_tensor_type", "set_deterministic_debug_mode", "set_float32_matmul_precision",
-    "set_flush_denormal", "set_num_interop_threads", "set_num_threads", "set_warn_always",
-    "typename", "use_deterministic_algorithms",
+    "is_warn_always_enabled", "set_anomaly_enabled", "set_default_tensor_type",
+    "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_num_interop_threads",
+    "set_num_threads", "set_warn_always", "use_deterministic_algorithms",
 ]  # fmt: skip
 
 _asked: dict[str, Any] = {
@@ -73,11 +71,6 @@ def set_float32_matmul_precision(precision: str) -> None:
             f"float32 matmul precision is 'highest', 'high' or 'medium', not {precision!r}"
         )
     _asked["precision"] = precision
-
-
-def set_flush_denormal(mode: bool) -> bool:
-    """Whether the processor was told to take denormal numbers for 0: it never is."""
-    return False
 
 
 # --- determinism ---------------------------------------------------------------------------------
@@ -152,22 +145,7 @@ def is_warn_always_enabled() -> bool:
     return bool(_asked["warn"])
 
 
-# --- devices and types ---------------------------------------------------------------------------
-
-
-def get_default_device() -> Device:
-    """Where new tensors live."""
-    return CPU
-
-
-def set_default_device(device: Any) -> None:
-    """Put new tensors on a device from now on.
-
-    Raises:
-        DeviceError: for one that is not there.
-    """
-    if device is not None:
-        Device(device)
+# --- tensors and types ---------------------------------------------------------------------------
 
 
 def set_default_tensor_type(t: Any) -> None:
@@ -183,21 +161,6 @@ def set_default_tensor_type(t: Any) -> None:
         raise DTypeError(f"only floating-point types are supported as the default type, got {t!r}")
     warnings.warn("set_default_tensor_type is deprecated: use set_default_dtype", stacklevel=2)
     dtypes.set_default_dtype(kinds[name])
-
-
-def typename(obj: Any) -> str:
-    """The name of a tensor's type, or of any object's class.
-
-    Example:
-        >>> import gradatim as gd
-        >>> gd.typename(gd.zeros(1)), gd.typename(3)
-        ('torch.FloatTensor', 'int')
-    """
-    if isinstance(obj, Tensor):
-        return str(obj.type())
-    kind = obj if isinstance(obj, type) else type(obj)
-    room = kind.__module__
-    return kind.__qualname__ if room == "builtins" else f"{room}.{kind.__qualname__}"
 
 
 def detach(input: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ Example:
 
 from __future__ import annotations
 
+from gradatim.ops._aliases import numpy_names
 from gradatim.ops.activations import log_softmax, softmax
 from gradatim.ops.arithmetic import xlogy
 from gradatim.ops.elementwise import (
@@ -71,3 +72,6 @@ __all__ = [
     "scaled_modified_bessel_k1", "sinc", "softmax", "spherical_bessel_j0", "xlog1py", "xlogy",
     "zeta", *FAMILIES,
 ]  # fmt: skip
+
+# As in PyTorch they take `out=`, a tensor to write the result into.
+globals().update({name: numpy_names(globals()[name]) for name in __all__})

@@ -227,3 +227,13 @@ def test_a_special_function_inside_a_compiled_step():
     expected = special.log_ndtr(x) + gd.polygamma(1, x)
     for _ in range(2):
         np.testing.assert_allclose(step(x).numpy(), expected.numpy(), rtol=1e-15)
+
+
+def test_the_result_can_be_written_into_a_tensor():
+    x = double(0.5, 1.0)
+    for name in ("ndtr", "i0", "expit"):
+        out = gd.zeros(2, dtype=gd.float64)
+        assert getattr(special, name)(x, out=out) is out
+        assert out.tolist() == pytest.approx(getattr(special, name)(x).tolist(), rel=1e-15)
+    with pytest.raises(DTypeError, match="can't be cast"):
+        special.ndtr(x, out=gd.zeros(2, dtype=gd.int64))

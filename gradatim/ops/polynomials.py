@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradatim.graph import primitives as p
-from gradatim.graph.dtypes import float32
+from gradatim.graph.dtypes import float64
 from gradatim.graph.errors import ArgumentTypeError
 from gradatim.graph.formula import Formula, where
 from gradatim.graph.scan import close_over
@@ -43,9 +43,9 @@ def _family(
             raise ArgumentTypeError(f"{name}() needs a Tensor as input or as n")
         x_node, n_node = operands(input, n, name, floating=True)
         dtype = x_node.dtype
-        if dtype.itemsize == 2:
-            x_node, n_node = p.cast(x_node, float32), p.cast(n_node, float32)
-        limit = (most or {}).get(x_node.dtype.itemsize)
+        # The recurrences lose digits near the zeros: narrower floats are computed in float64.
+        x_node, n_node = p.cast(x_node, float64), p.cast(n_node, float64)
+        limit = (most or {}).get(max(dtype.itemsize, 4))
         highest = _highest(n) if limit is None else min(_highest(n), limit)
         x, degree = Formula(x_node), Formula(p.trunc(n_node))
         if change is not None:

@@ -12,7 +12,7 @@ import importlib
 from math import e, inf, nan, pi
 from typing import Any
 
-from gradatim import autograd, ops, random
+from gradatim import autograd, ops, random, switches
 from gradatim.autograd import (
     enable_grad,
     grad,
@@ -94,6 +94,8 @@ from gradatim.tensor import Size, Tensor
 
 __version__ = "0.1.0"
 
+globals().update({name: getattr(switches, name) for name in switches.__all__})
+
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 newaxis = None
@@ -106,7 +108,7 @@ from gradatim.ops.native_norms import batch_norm, instance_norm  # noqa: E402
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
 _ROOMS = (
     "array_api", "cli", "data", "distributions", "explain", "func", "linalg", "metrics", "nn",
-    "optim", "signal", "train", "utils", "weights",
+    "optim", "signal", "special", "train", "utils", "weights",
 )  # fmt: skip
 _NAMES = {
     "explain_program": "gradatim.explain.program",

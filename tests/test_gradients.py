@@ -201,9 +201,9 @@ UNARY = {
     "erfc": (p.erfc, normal),
     "erfinv": (p.erfinv, between(-0.8, 0.8)),
     "lgamma": (p.lgamma, positive),
+    "digamma": (p.digamma, positive),
     "copy": (p.copy, normal),
 }
-ONCE_ONLY = {"lgamma"}  # its second derivative would need the trigamma function
 
 BINARY = {
     "add": (p.add, normal, normal),
@@ -371,7 +371,6 @@ ALL = [
     for name, cases in CASES.items()
     for function, arrays in cases
 ]
-TWICE = [case for case in ALL if case.id.split()[0] not in ONCE_ONLY]
 
 # In test_linalg_gradients.py.
 SYMMETRIC = {"cholesky", "eigh", "eigvalsh", "geqrf", "ldl", "ldl_solve"}
@@ -446,7 +445,7 @@ def test_first_derivatives(function, arrays):
         np.testing.assert_allclose(ours, slope, **CLOSE, err_msg=f"input {k}")
 
 
-@pytest.mark.parametrize("function, arrays", TWICE)
+@pytest.mark.parametrize("function, arrays", ALL)
 def test_second_derivatives(function, arrays):
     """The gradient of Σ gradients · weights, by the rules and by differences of the gradients."""
 

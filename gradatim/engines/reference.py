@@ -97,7 +97,7 @@ BINARY: dict[str, Callable[..., Any]] = {
     "sub": np.subtract,
     "mul": np.multiply,
     "div": np.divide,
-    "pow": np.power,
+    "pow": special.power,
     "maximum": np.maximum,
     "minimum": np.minimum,
     "atan2": np.arctan2,

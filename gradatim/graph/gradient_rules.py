@@ -19,6 +19,7 @@ from typing import Any
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import int64
 from gradatim.graph.node import Node, Shape
+from gradatim.graph.polygamma import polygamma
 
 Rule = Callable[..., Sequence[Node | None]]
 OUT = -1  # in `saves`: the result itself
@@ -232,6 +233,11 @@ def _(g: Node, out: Node, x: Node) -> Any:
 @gradient_of("lgamma", (0, 0))
 def _(g: Node, out: Node, x: Node) -> Any:
     return (p.mul(g, p.digamma(x)),)
+
+
+@gradient_of("digamma", (0, 0))
+def _(g: Node, out: Node, x: Node) -> Any:
+    return (p.mul(g, polygamma(1, x)),)
 
 
 @gradient_of("cast")

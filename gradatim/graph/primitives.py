@@ -13,6 +13,7 @@ Edge cases, decided here for every engine (all are PyTorch's):
 - `floor_divide`, `remainder` and `fmod` of integers by zero are errors at run time;
 - `maximum`, `minimum`, `max`, `min`, `argmax`, `argmin` and `sort` treat NaN as the largest, and
   the first of equal values wins; a reduction that meets NaN gives NaN;
+- a negative `pow` of an integer is 0, that of 1 and -1 is what it is;
 - a cast from a float outside an integer's range gives what the processor gives (unspecified);
 - `sum` and `prod` of float16 and bfloat16 accumulate in float32;
 - `gather` and the scatters refuse an index outside the axis, negative ones too: `ops/` wraps

@@ -17,7 +17,8 @@ _MODULES = (
     "products", "einsum", "indexing", "gathering", "scattering", "counting", "diagonals",
     "searching", "sorting", "quantiles", "activations", "losses", "classification",
     "convolution", "pooling", "adaptive_pooling", "unfolding", "normalization", "draws",
-    "draws_in_place", "loops", "recurrent", "inplace",
+    "draws_in_place", "loops", "recurrent",
+    "pointwise", "special_functions", "integration", "histograms", "inplace",
 )  # fmt: skip
 
 # Views of any kind and what is made of them; what programs ask of a tensor.

@@ -120,7 +120,7 @@ def add_gradients(d: Draw) -> list[Node]:
     try:
         grads = [d.leaf(n.shape, n.dtype) for n in outputs]
         found = list(gradients(outputs, grads, keep=True).values())
-    except (Reject, GradientError):  # digamma has none
+    except (Reject, GradientError):  # (of what is no operation)
         return []
     kept = []
     for node in found:

@@ -33,6 +33,11 @@ class ArgumentTypeError(Error, TypeError):
     """An argument of a type that a function does not take."""
 
 
+class UnsupportedInput(Error, NotImplementedError, ValueError):
+    """A kind of input, or a mode, that an operation is not made for (PyTorch raises a
+    NotImplementedError for it, and in some functions a ValueError)."""
+
+
 class IndexOutOfRange(Error, IndexError):
     """An index, or a dimension, outside its range."""
 

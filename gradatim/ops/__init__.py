@@ -16,7 +16,8 @@ _MODULES = (
     "products", "einsum", "indexing", "gathering", "scattering", "counting", "diagonals",
     "searching", "sorting", "quantiles", "activations", "losses", "classification",
     "convolution", "pooling", "adaptive_pooling", "unfolding", "normalization", "draws",
-    "draws_in_place", "loops", "recurrent", "inplace",
+    "draws_in_place", "loops", "recurrent", "padding", "interpolation", "grid_sampling",
+    "shuffling", "unpooling", "fractional_pooling", "power_pooling", "dropouts", "inplace",
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {}
@@ -31,6 +32,10 @@ _NOT_TOP_LEVEL = {
     "fold", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
     "adaptive_max_pool2d", "adaptive_max_pool3d", "adaptive_max_pool1d_with_indices",
     "adaptive_max_pool2d_with_indices", "adaptive_max_pool3d_with_indices",
+    "interpolate", "upsample", "upsample_nearest", "upsample_bilinear", "grid_sample",
+    "affine_grid", "max_unpool1d", "max_unpool2d", "max_unpool3d", "lp_pool1d", "lp_pool2d",
+    "lp_pool3d", "fractional_max_pool2d", "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d", "fractional_max_pool3d_with_indices", "gumbel_softmax",
     # The arguments of the first two stand in another order in the main namespace of PyTorch.
     "batch_norm", "instance_norm",
     "local_response_norm",

@@ -40,8 +40,8 @@ def _lp_pool(rank: int, mean: Callable[..., Tensor]) -> Callable[..., Tensor]:
     Example:
         >>> import gradatim as gd
         >>> x = gd.full((1, {", ".join("2" * rank)}), 2.0)
-        >>> gd.nn.functional.{name}(x, 2, 2).item() ** 2
-        {float(4 * 2**rank)}
+        >>> gd.nn.functional.{name}(x, 1, 2).item()
+        {float(2 ** (rank + 1))}
     """
     return function
 

@@ -25,6 +25,10 @@ class DTypeError(Error, RuntimeError):
     """A dtype that an operation does not take."""
 
 
+class UnsupportedDType(DTypeError, NotImplementedError):
+    """A dtype that an operation is not made for (PyTorch raises a NotImplementedError for it)."""
+
+
 class ArgumentError(Error, ValueError, RuntimeError):
     """An argument outside the values it may take (PyTorch raises now one, now the other)."""
 

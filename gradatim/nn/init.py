@@ -296,3 +296,31 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
         for column in range(columns):
             tensor[ops.randperm(rows)[:zeros], column] = 0
     return tensor
+
+
+# --- names of before 0.4 -------------------------------------------------------------------------
+
+
+def _older_name(function: Any) -> Any:
+    name = function.__name__[:-1]
+
+    def call(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        result: Tensor = function(*args, **kwargs)
+        return result
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`{name}_` under its older name."
+    return call
+
+
+uniform, normal, constant, eye, dirac, sparse, orthogonal = map(
+    _older_name, (uniform_, normal_, constant_, eye_, dirac_, sparse_, orthogonal_)
+)
+xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal = map(
+    _older_name, (xavier_uniform_, xavier_normal_, kaiming_uniform_, kaiming_normal_)
+)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradatim import ops
 from gradatim.graph.errors import ArgumentError
-from gradatim.nn import functional as F
 from gradatim.nn.module import Module
 from gradatim.nn.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, _BatchNorm
 from gradatim.tensor import Tensor
@@ -77,7 +77,11 @@ class SyncBatchNorm(_BatchNorm):
 
 class CrossMapLRN2d(Module):
     """Division by (k + alpha / size · the sum of squares over `size` neighbouring channels) to the
-    power beta, of (N, C, H, W). For an even `size` the neighbours are `size - 1`.
+    power beta, of (N, C, H, W).
+
+    PyTorch's sums, which this has too, are those of a running sum that drops no first channel: to
+    the neighbours of each channel beyond its reach, channel 0 is added. For an even `size` the
+    neighbours are `size - 1`. `LocalResponseNorm` has neither.
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1):
@@ -90,10 +94,12 @@ class CrossMapLRN2d(Module):
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim != 4:
             raise ArgumentError(f"CrossMapLRN2d: Expected input to be 4D, got {input.ndim}D")
-        width = 2 * ((self.size - 1) // 2 + 1) - 1
-        return F.local_response_norm(
-            input, width, self.alpha * width / self.size, self.beta, self.k
-        )
+        reach = (self.size - 1) // 2
+        channels = ops.arange(input.shape[1])
+        summed = (channels[:, None] - channels).abs() <= reach
+        summed[:, 0] |= channels > reach
+        sums = ops.einsum("cd,ndhw->nchw", summed.to(input.dtype), input * input)
+        return input * (self.k + self.alpha / self.size * sums) ** -self.beta
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -15,7 +15,7 @@ import numpy as np
 
 from gradatim import ops
 from gradatim.graph import primitives as p
-from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
+from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError, UnsupportedDType
 from gradatim.ops._drawing import source_of
 from gradatim.ops.draws import dropout_mask
 from gradatim.realize import drawn
@@ -156,7 +156,9 @@ def rrelu(
         )
     x = input._read()
     if not x.dtype.is_floating_point:
-        raise DTypeError(f"rrelu is not implemented for {x.dtype.name}: cast it with .float()")
+        raise UnsupportedDType(
+            f"rrelu is not implemented for {x.dtype.name}: cast it with .float()"
+        )
     if training:
         source, values = source_of(generator), input.detach()._value()
 

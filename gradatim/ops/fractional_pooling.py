@@ -14,7 +14,7 @@ from typing import Any
 
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import int64
-from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
+from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError, UnsupportedDType
 from gradatim.graph.node import Node, Shape
 from gradatim.ops._windows import each
 from gradatim.ops.arguments import as_tensor_operand
@@ -95,7 +95,9 @@ def _fractional_max_pool(rank: int) -> tuple[Callable[..., Any], Callable[..., A
                 f"that of the batch, but got {list(x.shape)}"
             )
         if not x.dtype.is_floating_point:
-            raise DTypeError(f"{name} is not implemented for {x.dtype.name}: cast it with .float()")
+            raise UnsupportedDType(
+                f"{name} is not implemented for {x.dtype.name}: cast it with .float()"
+            )
         spatial = x.shape[-rank:]
         window = each(kernel_size, rank, refusal)
         if output_size is None:
@@ -106,7 +108,8 @@ def _fractional_max_pool(rank: int) -> tuple[Callable[..., Any], Callable[..., A
         else:
             out = each(output_size, rank, refusal)
         for n, size, count in zip(spatial, window, out):
-            if count < 1 or size < 1 or count + size - 1 > n:
+            # Of volumes, PyTorch wants one element more than it needs.
+            if count < 1 or size < 1 or count + size - 1 > n - (rank == 3):
                 raise ShapeError(
                     f"{name}: kernel_size {list(window)} and output_size {list(out)} are too large "
                     f"relative to input size {list(spatial)}"

@@ -21,6 +21,7 @@ from gradatim.graph.errors import (
     ArgumentError,
     DTypeError,
     ShapeError,
+    UnsupportedDType,
     UnsupportedInput,
 )
 from gradatim.graph.node import Node, Shape
@@ -223,7 +224,9 @@ def _read(where: str, input: Any, grid: Any, mode: str) -> tuple[Node, Node]:
             f"and grid has {g.dtype.name}: cast one of them with .to(...)"
         )
     if not x.dtype.is_floating_point:
-        raise DTypeError(f"{where}() is not implemented for {x.dtype.name}: cast it with .float()")
+        raise UnsupportedDType(
+            f"{where}() is not implemented for {x.dtype.name}: cast it with .float()"
+        )
     if x.ndim not in (4, 5) or x.ndim != g.ndim:
         raise ShapeError(
             f"{where}(): expected 4D or 5D input and grid with same number of dimensions, but got "

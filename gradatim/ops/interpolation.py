@@ -16,7 +16,7 @@ import numpy as np
 
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import float32, float64, int32, int64, uint8
-from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError, UnsupportedInput
+from gradatim.graph.errors import ArgumentError, ShapeError, UnsupportedDType, UnsupportedInput
 from gradatim.graph.node import Node, Shape
 from gradatim.ops import _taps
 from gradatim.ops._places import to_front
@@ -150,7 +150,7 @@ def resize_nearest(x: Node, out: Shape, factors: Factors, exact: bool) -> Node:
     """(N, C, *spatial) to (N, C, *out), each element that of the nearest place."""
     _check_sizes(x, out, "interpolate")
     if not (x.dtype.is_floating_point or x.dtype is uint8):
-        raise DTypeError(
+        raise UnsupportedDType(
             f"interpolate: nearest is not implemented for {x.dtype.name}: cast it with .float()"
         )
     for axis in _in_order(x.shape[2:], out):
@@ -179,7 +179,7 @@ def resize_weighted(
                 x = _resized_bytes(x, axis, arguments)
         return x
     if not given.is_floating_point:
-        raise DTypeError(
+        raise UnsupportedDType(
             f"interpolate: {kind} is not implemented for {given.name}: cast it with .float()"
         )
     wide = float64 if given is float64 else float32

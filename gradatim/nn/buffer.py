@@ -30,7 +30,8 @@ class Buffer(Tensor):
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
         buffer: Buffer = super().__new__(cls)
         given = ops.empty(0) if data is None else data
-        buffer.data = given.detach()
+        computed = not given.is_leaf or given._cell.node.history
+        buffer.data = given.detach().clone() if computed else given.detach()
         buffer.persistent = persistent
         return buffer.requires_grad_(given.requires_grad)
 

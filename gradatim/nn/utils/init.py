@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from gradatim.graph.errors import ArgumentError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError
 from gradatim.nn.module import Module
 from gradatim.random import fork_rng
 
@@ -17,7 +17,8 @@ def skip_init(module_cls: type[Any], *args: Any, **kwargs: Any) -> Any:
     hold is not said.
 
     Raises:
-        ArgumentError: for what is no Module, or takes no `device`.
+        ArgumentError: for a class that is no Module, or takes no `device`.
+        ArgumentTypeError: for what is no class.
 
     Example:
         >>> import gradatim as gd
@@ -26,7 +27,9 @@ def skip_init(module_cls: type[Any], *args: Any, **kwargs: Any) -> Any:
         >>> layer.weight.shape, gd.rand(1)
         (torch.Size([2, 3]), tensor([0.4963]))
     """
-    if not (isinstance(module_cls, type) and issubclass(module_cls, Module)):
+    if not isinstance(module_cls, type):
+        raise ArgumentTypeError(f"skip_init expects a class of Modules, got {module_cls!r}")
+    if not issubclass(module_cls, Module):
         raise ArgumentError(f"Expected a Module; got {module_cls}")
     if "device" not in inspect.signature(module_cls).parameters:
         raise ArgumentError("Module must support a 'device' arg to skip initialization")

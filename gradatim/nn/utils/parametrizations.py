@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradatim import ops
+from gradatim import linalg, ops
 from gradatim.autograd import no_grad
 from gradatim.graph.errors import ArgumentError, IndexOutOfRange
 from gradatim.nn.module import Module
@@ -44,17 +44,17 @@ def _is_orthogonal(q: Tensor) -> bool:
 def _made_orthogonal(matrix: Tensor) -> Tensor:
     """Q of QR, with the signs with which R's diagonal would be positive."""
     packed, tau = ops.geqrf(matrix)
-    q = ops.linalg_householder_product(packed, tau)
+    q = linalg.householder_product(packed, tau)
     return q * packed.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
 
 
 def _from_exponential(skew: Tensor) -> Tensor:
-    return ops.matrix_exp(skew)
+    return linalg.matrix_exp(skew)
 
 
 def _from_cayley(skew: Tensor) -> Tensor:
     identity = ops.eye(skew.shape[-1], dtype=skew.dtype)
-    return ops.linalg_solve(identity - skew * 0.5, identity + skew * 0.5)
+    return linalg.solve(identity - skew * 0.5, identity + skew * 0.5)
 
 
 # Skew-symmetric to orthogonal; "householder" goes another way.
@@ -95,7 +95,7 @@ class _Orthogonal(Module):
         else:
             vectors = x.tril(-1)
             tau = 2.0 / (1.0 + (vectors * vectors).sum(-2))
-            q = ops.linalg_householder_product(vectors, tau)
+            q = linalg.householder_product(vectors, tau)
             signs = x.diagonal(dim1=-2, dim2=-1).int()
             q = q * signs.unsqueeze(-2)
         if self.use_trivialization:

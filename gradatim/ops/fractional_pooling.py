@@ -19,6 +19,7 @@ from gradatim.graph.node import Node, Shape
 from gradatim.ops._windows import each
 from gradatim.ops.arguments import as_tensor_operand
 from gradatim.ops.draws import rand
+from gradatim.ops.padding import slice_along
 from gradatim.tensor import Tensor, named, wrap
 
 __all__ = [
@@ -125,6 +126,8 @@ def _fractional_max_pool(rank: int) -> tuple[Callable[..., Any], Callable[..., A
                     f"{name}: Expect _random_samples to have the same dtype as input, got "
                     f"{samples.dtype.name} and {x.dtype.name}"
                 )
+            if rank == 3 and x.ndim == 4 and samples.ndim == 3 and samples.shape[0] > 1:
+                samples = slice_along(samples, 0, 0, 1)  # PyTorch takes more, and uses the first
             if samples.shape != (*lead, rank):
                 raise ShapeError(
                     f"{name}: Expect _random_samples to have shape {[*lead, rank]}, got "

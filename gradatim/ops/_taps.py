@@ -85,6 +85,21 @@ def cubic(n: int, out: int, align_corners: bool, factor: float | None, real: Any
     return np.clip(before.astype(np.int64)[None] + offsets, 0, n - 1), weights.astype(real)
 
 
+def in_phases(kind: str, each: int, real: Any) -> tuple[Array, Array]:
+    """Of a line that becomes `each` times as long: which of the elements that one element becomes
+    lie before its middle, `(each,)`, and the weights of their taps, `(taps, each)`.
+
+    They are the same at every element: nothing needs to be looked up.
+    """
+    centers = (np.arange(each) + 0.5) / each - 0.5
+    share = centers - np.floor(centers)
+    if kind == "linear":
+        weights = np.stack([1 - share, share])
+    else:
+        weights = _keys(np.stack([share + 1, share, 1 - share, 2 - share]), -0.75)
+    return centers < 0, weights.astype(real)
+
+
 def _triangle(distance: Array) -> Array:
     return np.maximum(1 - np.abs(distance), 0)
 

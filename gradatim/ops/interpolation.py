@@ -1,7 +1,8 @@
 """Resizing the last dimensions of a tensor: nearest, linear, cubic, and the means of areas.
 
 Each dimension is resized by itself: a gather of the taps that `_taps.py` lists, times their
-weights, and a sum over them. Dimensions that shrink most come first.
+weights, and a sum over them; or, where each element becomes a whole number of them, the same of
+slices. Dimensions that shrink most come first.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.graph import primitives as p
-from gradatim.graph.dtypes import float32, float64, int32, int64, uint8
+from gradatim.graph.dtypes import bool_, float32, float64, int32, int64, uint8
 from gradatim.graph.errors import ArgumentError, ShapeError, UnsupportedDType, UnsupportedInput
 from gradatim.graph.node import Node, Shape
 from gradatim.ops import _taps
@@ -27,6 +28,7 @@ from gradatim.ops.adaptive_pooling import (
     adaptive_avg_pool3d,
 )
 from gradatim.ops.arguments import as_tensor_operand
+from gradatim.ops.padding import padded_along, slice_along
 from gradatim.tensor import Tensor, named
 
 __all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
@@ -116,6 +118,37 @@ def _resized(x: Node, axis: int, arguments: Arguments) -> Node:
     return _sum_of_taps(found, constant_table(_weights, x.dtype, *arguments), axis)
 
 
+def _before(*arguments: Any) -> Any:
+    return _taps.in_phases(*arguments)[0]
+
+
+def _phase_weights(*arguments: Any) -> Any:
+    return _taps.in_phases(*arguments)[1]
+
+
+def _in_phases(x: Node, axis: int, kind: str, each: int) -> Node:
+    """The same where every element becomes `each`: slices of the line, moved by so many elements,
+    in one loop. (At 4 million elements twice as fast as the gather, and so is its gradient.)
+    """
+    n, behind, real = x.shape[axis], [1] * (x.ndim - axis - 1), x.dtype.numpy.type
+    before = p.reshape(constant_table(_before, bool_, kind, each, real), (each, *behind))
+    weights = constant_table(_phase_weights, x.dtype, kind, each, real)
+    taps = weights.shape[0]
+    reach = taps // 2
+    edged = padded_along(x, axis, reach, reach, "replicate")
+    moved = []
+    for offset in range(2 * reach + 1):
+        line = slice_along(edged, axis, offset, offset + n)
+        moved.append(p.reshape(line, (*line.shape[: axis + 1], 1, *line.shape[axis + 1 :])))
+    total: Node | None = None
+    for tap in range(taps):
+        weight = p.reshape(p.slice_(weights, (tap, 0), (tap + 1, each), (1, 1)), (each, *behind))
+        term = p.mul(p.select(before, moved[tap], moved[tap + 1]), weight)
+        total = term if total is None else p.add(total, term)
+    assert total is not None
+    return p.reshape(total, (*x.shape[:axis], n * each, *x.shape[axis + 1 :]))
+
+
 def _resized_bytes(x: Node, axis: int, arguments: Arguments) -> Node:
     """The same of uint8, in whole numbers: rounded after each dimension."""
     bits = _taps.fixed_point(_taps.merged(_weighted(*arguments))[1])[1]
@@ -188,14 +221,20 @@ def resize_weighted(
         n, o = x.shape[axis], out[axis - 2]
         if n == o and not (antialias and factors[axis - 2] not in (None, 1.0)):
             continue
-        arguments = (kind, n, o, align_corners, factors[axis - 2], antialias, wide.numpy.type)
-        x = _resized(x, axis, arguments)
+        factor = factors[axis - 2]
+        whole = o % n == 0 and factor in (None, o // n)
+        if whole and not align_corners and not antialias:
+            x = _in_phases(x, axis, kind, o // n)
+        else:
+            arguments = (kind, n, o, align_corners, factor, antialias, wide.numpy.type)
+            x = _resized(x, axis, arguments)
     return p.cast(x, given)
 
 
 def _in_order(spatial: Shape, out: Shape) -> list[int]:
-    """The dimensions, those first that shrink most or grow least."""
-    return [k + 2 for k in sorted(range(len(out)), key=lambda k: out[k] / spatial[k])]
+    """The dimensions, those first that shrink most or grow least; of equal ones the last, which
+    takes longest, while there is least to do."""
+    return [k + 2 for k in sorted(range(len(out)), key=lambda k: (out[k] / spatial[k], -k))]
 
 
 # --- the function --------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def _cropped(x: Node, axis: int, low: int, high: int) -> Node:
     return slice_along(x, axis, start, stop)
 
 
-def _padded_along(x: Node, axis: int, low: int, high: int, mode: str) -> Node:
+def padded_along(x: Node, axis: int, low: int, high: int, mode: str) -> Node:
     """One dimension padded. What is cropped by one amount is still there to be mirrored by the
     other, but does not come around from the other end.
     """
@@ -189,7 +189,7 @@ def pad(
     for k in reversed(range(rank)):
         low, high = amounts[2 * k], amounts[2 * k + 1]
         if low or high:
-            x = _padded_along(x, x.ndim - 1 - k, low, high, mode)
+            x = padded_along(x, x.ndim - 1 - k, low, high, mode)
     if x is input._read():
         x = p.copy(x)
     return named(x, _OP_NAMES[mode].format(rank)) if mode in _OP_NAMES else wrap(x)

@@ -163,10 +163,11 @@ def rrelu(
         source, values = source_of(generator), input.detach()._value()
 
         def draw() -> np.ndarray[Any, Any]:
-            slopes = np.ones(values.shape, np.float64)
+            slopes = np.ones(values.shape, values.dtype)
             below = values <= 0
-            slopes[below] = source.uniform((int(below.sum()),), np.float64, lower, upper)
-            return slopes.astype(values.dtype)
+            units = source.uniform((int(np.count_nonzero(below)),), np.float64)
+            np.place(slopes, below, (units * (upper - lower) + lower).astype(values.dtype))
+            return slopes
 
         slope = drawn(tuple(input.shape), input.dtype, draw)._read()
     else:

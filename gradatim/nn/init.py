@@ -126,6 +126,10 @@ def _chosen_fan(tensor: Tensor, mode: str) -> int:
     return _fans(tensor)[mode.lower() == "fan_out"]
 
 
+# What layers of others' call, though PyTorch marks it as its own.
+_calculate_fan_in_and_fan_out, _calculate_correct_fan = _fans, _chosen_fan
+
+
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     """Uniform with standard deviation gain · sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio,
     2010).

@@ -293,4 +293,4 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
             f"{list(input.shape)}, {list(weight.shape)} and {list(bias.shape)}"
         )
     image: Tensor = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
-    return image.permute(2, 0, 1)
+    return named(p.permute(image._read(), (2, 0, 1)), "ConvTbc")

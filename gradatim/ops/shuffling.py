@@ -115,7 +115,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         p.reshape(x, (batch, groups, channels // groups, *rest)),
         (0, 2, 1, *range(3, x.ndim + 1)),
     )
-    return named(p.reshape(x, (batch, channels, *rest)), "NativeChannelShuffle")
+    return named(p.reshape(x, (batch, channels, *rest)), "ChannelShuffle")
 
 
 def native_channel_shuffle(input: Tensor, groups: int) -> Tensor:

@@ -64,6 +64,7 @@ def _unpooled(x: Node, places: Node, out: Shape) -> Node:
 
 def _max_unpool(rank: int) -> Callable[..., Tensor]:
     name = f"max_unpool{rank}d"
+    op = "Squeeze:1" if rank == 1 else f"MaxUnpool{rank}D"
     refusal = f"{name}: There should be exactly {rank} element{'s'[: rank > 1]} in each size"
 
     def function(
@@ -98,7 +99,7 @@ def _max_unpool(rank: int) -> Callable[..., Tensor]:
         if min(out) < 1:
             raise ShapeError(f"{name}: the result would have sizes {list(out)}")
         places = place_node(indices, math.prod(out), x.ndim - rank)
-        return named(_unpooled(x, places, out), f"MaxUnpool{max(rank, 2)}D")
+        return named(_unpooled(x, places, out), op)
 
     function.__name__ = function.__qualname__ = name
     shape = {1: "L", 2: "H, W", 3: "D, H, W"}[rank]

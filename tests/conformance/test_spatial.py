@@ -318,6 +318,54 @@ def test_the_same_seed_draws_the_same(line, dtype):
         np.testing.assert_allclose(mine, other, rtol=rough, atol=rough / 10)
 
 
+# --- what made a tensor ---------------------------------------------------------------------------
+
+NAMED = """
+F.interpolate(x,3)
+F.interpolate(x,3,mode='nearest-exact')
+F.interpolate(x,3,mode='bilinear')
+F.interpolate(x,3,mode='bicubic')
+F.interpolate(x,3,mode='bilinear',antialias=True)
+F.interpolate(x,3,mode='bicubic',antialias=True)
+F.interpolate(x,3,mode='area')
+F.interpolate(x[0],3,mode='linear')
+F.interpolate(x[None],3,mode='trilinear')
+F.interpolate(x[0],3)
+F.pad(x,(1,1))
+F.pad(x,(1,1,1,1),mode='reflect')
+F.pad(x[0],(1,1),mode='replicate')
+F.grid_sample(x,g)
+F.grid_sample(x[None],x[None,:,:3,:3,:3])
+F.affine_grid(t.ones(1,2,3,requires_grad=True),(1,1,2,2))
+F.pixel_shuffle(x,2)
+F.pixel_unshuffle(x,2)
+F.channel_shuffle(x,2)
+F.max_unpool2d(*F.max_pool2d(x,2,return_indices=True),2)
+F.max_unpool1d(*F.max_pool1d(x[0],2,return_indices=True),2)
+F.fractional_max_pool2d(x,2,2)
+F.lp_pool2d(x,2,2)
+F.rrelu(x)
+F.rrelu(x,training=True)
+F.alpha_dropout(x,.5,True)
+F.dropout(x,.5,True)
+F.gumbel_softmax(x)
+F.gumbel_softmax(x,hard=True)
+F.conv_tbc(x[0],t.ones(2,4,3),t.ones(3))
+"""
+
+
+@pytest.mark.parametrize("line", filter(None, NAMED.split("\n")))
+def test_the_name_of_what_made_it(line):
+    names = []
+    for lib in (gd, torch):
+        x, g = lib.ones(1, 4, 4, 4, requires_grad=True), lib.zeros(1, 2, 2, 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            y = eval(line, {"F": lib.nn.functional, "t": lib, "x": x, "g": g})
+        names.append(y.grad_fn.name())
+    assert names[0] == names[1]
+
+
 # --- what is refused -----------------------------------------------------------------------------
 
 REFUSED = """

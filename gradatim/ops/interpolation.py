@@ -2,7 +2,7 @@
 
 Each dimension is resized by itself: a gather of the taps that `_taps.py` lists, times their
 weights, and a sum over them; or, where each element becomes a whole number of them, the same of
-slices. Dimensions that shrink most come first.
+slices.
 """
 
 from __future__ import annotations
@@ -231,10 +231,26 @@ def resize_weighted(
     return p.cast(x, given)
 
 
-def _in_order(spatial: Shape, out: Shape) -> list[int]:
-    """The dimensions, those first that shrink most or grow least; of equal ones the last, which
-    takes longest, while there is least to do."""
-    return [k + 2 for k in sorted(range(len(out)), key=lambda k: (out[k] / spatial[k], -k))]
+LOOKUP = 6  # an element of the last dimension, in terms of one of a row that is moved as a whole
+
+
+@functools.lru_cache(maxsize=256)
+def _in_order(spatial: Shape, out: Shape) -> tuple[int, ...]:
+    """The dimensions in the order that costs least: those first that shrink most or grow least,
+    and the last, whose elements are looked up one by one, where they are few.
+    """
+    last = len(out) - 1
+    rows = sorted(range(last), key=lambda k: out[k] / spatial[k])
+
+    def cost(order: tuple[int, ...]) -> float:
+        size, total = float(math.prod(spatial)), 0.0
+        for k in order:
+            size *= out[k] / spatial[k]
+            total += size * (LOOKUP if k == last else 1)
+        return total
+
+    orders = [(*rows[:place], last, *rows[place:]) for place in range(last + 1)]
+    return tuple(k + 2 for k in min(orders, key=cost))
 
 
 # --- the function --------------------------------------------------------------------------------

@@ -25,12 +25,21 @@ class DTypeError(Error, RuntimeError):
     """A dtype that an operation does not take."""
 
 
+class UnsupportedDType(DTypeError, NotImplementedError):
+    """A dtype that an operation is not made for (PyTorch raises a NotImplementedError for it)."""
+
+
 class ArgumentError(Error, ValueError, RuntimeError):
     """An argument outside the values it may take (PyTorch raises now one, now the other)."""
 
 
 class ArgumentTypeError(Error, TypeError):
     """An argument of a type that a function does not take."""
+
+
+class UnsupportedInput(Error, NotImplementedError, ValueError):
+    """A kind of input, or a mode, that an operation is not made for (PyTorch raises a
+    NotImplementedError for it, and in some functions a ValueError)."""
 
 
 class IndexOutOfRange(Error, IndexError):

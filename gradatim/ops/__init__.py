@@ -12,6 +12,8 @@ from typing import Any
 # In this order; `inplace` is last, because it makes the in-place variants of what is there by then.
 _MODULES = (
     "creation", "elementwise", "arithmetic", "comparison", "selection", "operators", "movement",
+    "padding", "interpolation", "grid_sampling", "shuffling", "unpooling", "fractional_pooling",
+    "power_pooling", "dropouts",
     "casting", "joining", "reduce", "extremes", "moments", "norms", "cumulative", "linear",
     "factorizations", "orthogonal", "singular_values", "solving", "determinants", "matrix_norms",
     "products", "einsum", "indexing", "gathering", "scattering", "counting", "diagonals",
@@ -31,6 +33,10 @@ FUNCTIONS: dict[str, Any] = {}
 
 # Functions that are not names of the package: they live in `nn.functional` alone, as in PyTorch.
 _NOT_TOP_LEVEL = {
+    "interpolate", "upsample", "upsample_nearest", "upsample_bilinear", "grid_sample",
+    "affine_grid", "max_unpool1d", "max_unpool2d", "max_unpool3d", "lp_pool1d", "lp_pool2d",
+    "lp_pool3d", "fractional_max_pool2d", "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d", "fractional_max_pool3d_with_indices", "gumbel_softmax",
     "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "nll_loss", "cross_entropy",
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div", "linear", "pad", "gelu",
     "silu", "mish", "elu", "leaky_relu", "hardtanh", "relu6", "softplus", "logsigmoid", "glu",

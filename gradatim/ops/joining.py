@@ -1,4 +1,4 @@
-"""Tensors joined, repeated, turned round and padded: these copy."""
+"""Tensors joined, repeated and turned round: these copy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradatim.graph.errors import (
     ArgumentTypeError,
     ShapeError,
 )
-from gradatim.ops.arguments import number_node, shape_argument, wrap_dim, wrap_dims
+from gradatim.ops.arguments import shape_argument, wrap_dim, wrap_dims
 from gradatim.ops.casting import clone, contiguous
 from gradatim.ops.movement import reshape, transpose, unsqueeze
 from gradatim.tensor import Tensor, method, op, wrap
@@ -285,47 +285,3 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     if turns == 2:
         return flip(input, a, b)
     return contiguous(flip(transpose(input, a, b), b))
-
-
-@op("ConstantPadNd")
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Any = None) -> Tensor:
-    """Padding of the last dimensions: `(left, right, top, bottom ...)`, the last one first.
-
-    A negative amount crops. Modes: "constant", "reflect", "replicate", "circular".
-    """
-    if len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise ShapeError(
-            f"Padding length should be even and at most twice the number of dimensions, got "
-            f"{len(pad)} amounts for {input.ndim} dimensions"
-        )
-    low, high = [0] * input.ndim, [0] * input.ndim
-    for j in range(len(pad) // 2):
-        low[input.ndim - 1 - j], high[input.ndim - 1 - j] = int(pad[2 * j]), int(pad[2 * j + 1])
-    x = input._read()
-    if mode == "constant":
-        node = p.pad(x, number_node(value or 0, x.dtype), tuple(low), tuple(high))
-        return wrap(node if node is not x else p.copy(x))
-    import numpy as np
-
-    from gradatim.tensor import from_array
-
-    modes = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-    if mode not in modes:
-        raise ArgumentError(
-            f"Unrecognised padding mode {mode}: expected constant, reflect, replicate or circular"
-        )
-    for k in range(input.ndim):
-        if not low[k] and not high[k]:
-            continue
-        n = x.shape[k]
-        if mode == "reflect" and max(low[k], high[k]) >= n:
-            raise ShapeError(
-                f"Padding size should be less than the corresponding input dimension, but got: "
-                f"padding ({low[k]}, {high[k]}) at dimension {k} of input {list(x.shape)}"
-            )
-        places = np.pad(np.arange(n), (max(0, low[k]), max(0, high[k])), mode=modes[mode])
-        places = places[max(0, -low[k]) : len(places) - max(0, -high[k])]
-        front = p.permute(x, (k, *(j for j in range(x.ndim) if j != k)))
-        rows = p.gather(front, from_array(places.astype(np.int64))._read())
-        x = p.permute(rows, (*range(1, k + 1), 0, *range(k + 1, input.ndim)))
-    return wrap(x)

@@ -44,6 +44,7 @@ from gradatim.ops.adaptive_pooling import (
     adaptive_max_pool3d,
     adaptive_max_pool3d_with_indices,
 )
+from gradatim.ops.attention import scaled_dot_product_attention
 from gradatim.ops.classification import cross_entropy, nll_loss
 from gradatim.ops.convolution import (
     conv1d,
@@ -53,7 +54,11 @@ from gradatim.ops.convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from gradatim.ops.ctc import ctc_loss
+from gradatim.ops.distances import cosine_similarity, pairwise_distance
 from gradatim.ops.draws import dropout_mask
+from gradatim.ops.embedding import embedding, embedding_bag
+from gradatim.ops.likelihood_losses import gaussian_nll_loss, poisson_nll_loss
 from gradatim.ops.losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -63,6 +68,18 @@ from gradatim.ops.losses import (
     mse_loss,
     smooth_l1_loss,
 )
+from gradatim.ops.margin_losses import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from gradatim.ops.multi_head_attention import multi_head_attention_forward
 from gradatim.ops.normalization import (
     batch_norm,
     group_norm,
@@ -71,6 +88,7 @@ from gradatim.ops.normalization import (
     local_response_norm,
     rms_norm,
 )
+from gradatim.ops.norms import pdist
 from gradatim.ops.pooling import (
     avg_pool1d,
     avg_pool2d,
@@ -85,7 +103,6 @@ from gradatim.ops.pooling import (
 from gradatim.ops.unfolding import fold, unfold
 from gradatim.tensor import Tensor, op
 
-embedding = ops.embedding
 linear = ops.linear
 one_hot = ops.one_hot
 pad = ops.pad
@@ -256,7 +273,10 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -264,7 +284,9 @@ __all__ = [
     "elu",
     "elu_",
     "embedding",
+    "embedding_bag",
     "fold",
+    "gaussian_nll_loss",
     "gelu",
     "glu",
     "group_norm",
@@ -273,6 +295,7 @@ __all__ = [
     "hardswish",
     "hardtanh",
     "hardtanh_",
+    "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
     "kl_div",
@@ -284,6 +307,7 @@ __all__ = [
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool1d_with_indices",
     "max_pool2d",
@@ -292,20 +316,29 @@ __all__ = [
     "max_pool3d_with_indices",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
     "one_hot",
     "pad",
+    "pairwise_distance",
+    "pdist",
+    "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
     "relu_",
     "rms_norm",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softmin",
     "softplus",
@@ -315,5 +348,7 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "threshold_",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
     "unfold",
 ]

@@ -29,6 +29,8 @@ from gradatim.nn.activations import (
     Tanhshrink,
     Threshold,
 )
+from gradatim.nn.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
+from gradatim.nn.attention import MultiheadAttention
 from gradatim.nn.containers import ModuleDict, ModuleList, Sequential
 from gradatim.nn.convolution import (
     Conv1d,
@@ -38,6 +40,8 @@ from gradatim.nn.convolution import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from gradatim.nn.distances import CosineSimilarity, PairwiseDistance
+from gradatim.nn.embedding import Embedding, EmbeddingBag
 from gradatim.nn.layers import (
     Bilinear,
     Dropout,
@@ -49,6 +53,8 @@ from gradatim.nn.layers import (
     Linear,
     Unflatten,
 )
+from gradatim.nn.likelihood_losses import CTCLoss, GaussianNLLLoss, NLLLoss2d, PoissonNLLLoss
+from gradatim.nn.linear_cross_entropy import LinearCrossEntropyLoss, LinearCrossEntropyOptions
 from gradatim.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -59,6 +65,17 @@ from gradatim.nn.losses import (
     MSELoss,
     NLLLoss,
     SmoothL1Loss,
+)
+from gradatim.nn.margin_losses import (
+    CosineEmbeddingLoss,
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
 )
 from gradatim.nn.module import Module
 from gradatim.nn.normalization import (
@@ -93,6 +110,8 @@ from gradatim.nn.pooling import (
 )
 from gradatim.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from gradatim.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from gradatim.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+from gradatim.nn.transformer_stacks import Transformer, TransformerDecoder, TransformerEncoder
 
 __all__ = [
     "CELU",
@@ -106,6 +125,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
@@ -118,25 +138,32 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CTCLoss",
     "Conv1d",
     "Conv2d",
     "Conv3d",
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
+    "Embedding",
+    "EmbeddingBag",
     "Flatten",
     "Fold",
     "GRUCell",
+    "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
     "InstanceNorm1d",
@@ -148,10 +175,13 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
@@ -159,11 +189,18 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
+    "NLLLoss2d",
     "PReLU",
+    "PairwiseDistance",
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "PoissonNLLLoss",
     "RMSNorm",
     "RNNBase",
     "RNNCell",
@@ -174,6 +211,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softmin",
     "Softplus",
@@ -182,6 +220,13 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
     "functional",

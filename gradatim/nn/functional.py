@@ -59,6 +59,7 @@ from gradatim.ops.distances import cosine_similarity, pairwise_distance
 from gradatim.ops.draws import dropout_mask
 from gradatim.ops.embedding import embedding, embedding_bag
 from gradatim.ops.likelihood_losses import gaussian_nll_loss, poisson_nll_loss
+from gradatim.ops.linear_cross_entropy import linear_cross_entropy
 from gradatim.ops.losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -304,6 +305,7 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
     "local_response_norm",
     "log_softmax",
     "logsigmoid",

@@ -17,7 +17,8 @@ _MODULES = (
     "searching", "sorting", "quantiles", "activations", "losses", "classification",
     "convolution", "pooling", "adaptive_pooling", "unfolding", "normalization", "draws",
     "draws_in_place", "loops", "recurrent", "distances", "margin_losses", "likelihood_losses",
-    "ctc", "embedding", "attention", "multi_head_attention", "inplace",
+    "ctc", "embedding", "attention", "multi_head_attention",
+    "linear_cross_entropy", "inplace",
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {}
@@ -35,6 +36,7 @@ _NOT_TOP_LEVEL = {
     # The arguments of the first two stand in another order in the main namespace of PyTorch.
     "batch_norm", "instance_norm",
     "local_response_norm",
+    "linear_cross_entropy",
     "ctc_loss", "embedding_bag", "scaled_dot_product_attention", "multi_head_attention_forward",
     "cosine_embedding_loss", "gaussian_nll_loss", "hinge_embedding_loss", "margin_ranking_loss",
     "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss",

@@ -104,8 +104,8 @@ def _mask_of(
         return wrap(causal_mask(query.shape[-2], key.shape[-2]))
     if attn_mask is not None and attn_mask.dtype not in (bool_, query.dtype):
         raise DTypeError(
-            f"Expected attn_mask dtype to be bool or to match query dtype, but got attn_mask.dtype: "
-            f"{attn_mask.dtype.name} and query.dtype: {query.dtype.name} instead."
+            f"Expected attn_mask dtype to be bool or to match query dtype, but got "
+            f"attn_mask.dtype: {attn_mask.dtype.name} and query.dtype: {query.dtype.name} instead."
         )
     return attn_mask
 

@@ -356,7 +356,7 @@ def triplet_margin_loss(
         anchor, positive, negative: (..., D), of shapes that broadcast, with as many dimensions.
         margin: positive.
         p, eps: of the distance, as for `pairwise_distance`.
-        swap: take the distance of positive and negative where that is smaller (section 3.3).
+        swap: take the distance of positive and negative where that is smaller.
         reduction: "mean", "sum" or "none".
 
     Raises:

@@ -195,8 +195,8 @@ def multi_margin_loss(
             f"multi_margin_loss: inconsistent weight size: {weight.numel()} for {classes} classes"
         )
     places = target.reshape(-1)
-    if input.ndim < 2 and reduction == "none":
-        return _multi_margin_loss(scores, places, p, margin, weight, "sum")
+    if target.ndim == 0 and reduction == "none":
+        reduction = "sum"
     return _multi_margin_loss(scores, places, p, margin, weight, reduction)
 
 

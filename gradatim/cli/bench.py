@@ -10,7 +10,7 @@ import typer
 
 def bench(
     names: list[str] = typer.Argument(  # noqa: B008
-        None, metavar="[NAME]...", help="Workloads, or a group: published, sizes."
+        None, metavar="[NAME]...", help="Workloads, a group (published, sizes), or ops."
     ),
     rounds: int = typer.Option(9, help="How many undisturbed rounds to time."),
     threads: int = typer.Option(None, help="How many threads each library may use."),
@@ -30,10 +30,13 @@ def bench(
     from gradatim.cli.console import wide_console
     from gradatim.graph.errors import ArgumentError, missing_extra
 
-    chosen = workloads.choose(names or [])
-    wanted = sides.choose_peers(peers.split(","))
     if rounds < 1:
         raise ArgumentError(f"rounds is {rounds}: it has to be at least 1")
+    if names and names[0] == "ops":
+        _bench_operators(names[1:], rounds, threads, sides.choose_peers(peers.split(",")), json)
+        return
+    chosen = workloads.choose(names or [])
+    wanted = sides.choose_peers(peers.split(","))
     _check_folder(json, picture)
     if picture is not None:
         from gradatim.train.plots import can_plot
@@ -60,6 +63,31 @@ def bench(
         report.write_json(Path(json), report.as_json(rows, best, count))
     if picture is not None:
         report.draw(rows, Path(picture), count)
+
+
+def _bench_operators(
+    patterns: list[str], rounds: int, threads: int | None, peers: list[str], json: str | None
+) -> None:
+    """Time single operators beside PyTorch's."""
+    from gradatim.bench import operators, report, sides
+    from gradatim.bench.machine import prepare_threads
+    from gradatim.cli.console import wide_console
+
+    _check_folder(json)
+    timings = operators.choose(patterns)
+    wanted = "torch" in peers
+    present = ["torch"] if wanted and not sides.missing("torch") else []
+    count, probe = prepare_threads(threads)
+    console = wide_console()
+    with console.status("") as status:
+        operators.time_operators(timings, present, rounds, count, probe, say=status.update)
+    console.print(operators.make_table(timings))
+    for line in operators.summary(timings):
+        console.print(line, soft_wrap=True)
+    if wanted and not present:
+        console.print("PyTorch left out: not installed")
+    if json is not None:
+        report.write_json(Path(json), operators.as_json(timings, count))
 
 
 def _check_folder(*paths: str | None) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradatim import ops
-from gradatim.graph.dtypes import DType, float32
+from gradatim.graph.dtypes import DType, bool_, float32
 from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
 from gradatim.tensor import Tensor, method, op
 
@@ -103,8 +103,21 @@ def hardtanh(
         )
     if inplace:
         return _overwrite(input, hardtanh, min_val, max_val)
+    if not input.dtype.is_floating_point:  # the bounds are cut off to integers, the result is one
+        min_val, max_val = _whole_bounds(input.dtype, min_val, max_val)
     below_max = ops.where(input >= max_val, max_val, input)
     return ops.where(input <= min_val, min_val, below_max)
+
+
+def _whole_bounds(dtype: DType, low: float, high: float) -> tuple[int, int]:
+    if dtype is bool_:
+        raise DTypeError("Bool inputs not supported for hardtanh: cast it with .float()")
+    if not dtype.is_signed and low < 0:
+        raise DTypeError(
+            f"cannot do hardtanh on an unsigned type with negative limits, got min_val {low} for "
+            f"{dtype.name}"
+        )
+    return int(low), int(high)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:

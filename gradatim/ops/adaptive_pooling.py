@@ -15,7 +15,7 @@ import numpy as np
 
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_, int64
-from gradatim.graph.errors import ArgumentTypeError, DTypeError, ShapeError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from gradatim.graph.node import Node, Shape
 from gradatim.ops._windows import constant_table
 from gradatim.ops.arguments import as_tensor_operand, number_node
@@ -91,6 +91,10 @@ def _alike(spatial: Shape, out: Shape) -> tuple[Shape, Shape, Shape, Shape, Shap
 def _read(where: str, rank: int, input: Any, output_size: Any) -> tuple[Node, Shape]:
     """The input and the sizes asked for; None keeps a size."""
     x = as_tensor_operand(input, where)._read()
+    if x.ndim <= rank and isinstance(output_size, (tuple, list)):
+        raise ArgumentError(
+            f"{where}(): Input dimension should be at least {rank + 1}, but got {list(x.shape)}"
+        )
     if x.ndim not in (rank + 1, rank + 2):
         raise ShapeError(
             f"{where}(): Expected {rank + 1}D or {rank + 2}D tensor, but got {list(x.shape)}"

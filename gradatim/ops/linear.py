@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from gradatim.graph import primitives as p
-from gradatim.graph.dtypes import bool_
+from gradatim.graph.dtypes import DType, bool_
 from gradatim.graph.errors import DTypeError, ShapeError
 from gradatim.graph.node import Node, Shape
 from gradatim.ops.arguments import as_number, as_tensor_operand, number_node
@@ -222,18 +222,14 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
 # --- products that are added to something --------------------------------------------------------
 
 
-def _scaled(x: Node, factor: Any, name: str) -> Node:
-    number = as_number(factor)
-    if number == 1:
-        return x
-    if isinstance(number, float) and not x.dtype.is_floating_point:
-        if not number.is_integer():
-            raise DTypeError(
-                f"For integral input tensors, argument {name} must not be a floating point number, "
-                f"got {number}"
-            )
-        number = int(number)
-    return p.mul(x, number_node(number, x.dtype))
+def _factor(given: Any, dtype: DType) -> Any:
+    """A factor as PyTorch's products take it: for integers its fraction is cut off."""
+    number = as_number(given)
+    return number if dtype.is_floating_point else int(number)
+
+
+def _scaled(x: Node, number: Any) -> Node:
+    return x if number == 1 else p.mul(x, number_node(number, x.dtype))
 
 
 def _added(input: Any, product: Node, beta: Any, alpha: Any, name: str) -> Tensor:
@@ -245,10 +241,9 @@ def _added(input: Any, product: Node, beta: Any, alpha: Any, name: str) -> Tenso
             f"{product.dtype.name}"
         )
     _check_expands(x.shape, product.shape)
-    product = _scaled(product, alpha, "alpha")
-    if beta == 0:
-        return named(product, name)
-    return named(p.add(_scaled(x, beta, "beta"), product), name)
+    product = _scaled(product, _factor(alpha, x.dtype))
+    beta = _factor(beta, x.dtype)
+    return named(product if beta == 0 else p.add(_scaled(x, beta), product), name)
 
 
 def _check_expands(shape: Shape, wanted: Shape) -> None:
@@ -303,6 +298,14 @@ def addbmm(
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """`beta * input + alpha * outer(vec1, vec2)`."""
     result: Tensor = vec1.unsqueeze(1) * vec2
+    if result.dtype is bool_ is input.dtype:
+        for name, given in (("alpha", alpha), ("beta", beta)):
+            if isinstance(given, float):
+                raise DTypeError(
+                    f"For integral input tensors, argument {name} must not be a floating point "
+                    f"number, got {given}"
+                )
+        alpha, beta = bool(alpha), bool(beta)
     if alpha != 1:
         result = result * alpha
     if beta != 0:

@@ -10,6 +10,7 @@ import warnings
 from typing import Any
 
 from gradatim.graph import primitives as p
+from gradatim.graph.dtypes import bool_
 from gradatim.graph.errors import ArgumentTypeError, DTypeError, ShapeError
 from gradatim.graph.node import Node, Shape
 from gradatim.ops._aliases import numpy_names
@@ -175,6 +176,13 @@ def _weights(rows: Tensor, fweights: Tensor | None, aweights: Tensor | None) -> 
                 f"cov(): expected {name} to have one number for each of the {rows.shape[1]} "
                 f"observations, got shape {list(weights.shape)}"
             )
+        if name == "fweights" and (weights.dtype.is_floating_point or weights.dtype is bool_):
+            raise DTypeError(
+                f"cov(): expected fweights to have integral dtype, got {weights.dtype.name}: they "
+                f"say how often each observation was seen"
+            )
+        if bool((weights < 0).any()):
+            raise ShapeError(f"cov(): {name} cannot be negative")
         found = weights if found is None else found * weights
     return found
 

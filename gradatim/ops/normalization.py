@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from gradatim.graph import primitives as p
-from gradatim.graph.dtypes import DType
+from gradatim.graph.dtypes import DType, get_default_dtype
 from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
 from gradatim.graph.node import Node, Shape, mode
 from gradatim.ops.arguments import as_tensor_operand, number_node
@@ -97,6 +97,8 @@ def batch_norm(
             if tensor is not None:
                 tensor._prepare_write()
     x = _read(input, "batch_norm")
+    if x.shape == (0,):  # of nothing, nothing
+        return named(p.copy(x), "NativeBatchNorm")
     if x.ndim < 2:
         raise ShapeError(f"batch_norm expects an input (N, C, ...), got {list(x.shape)}")
     axes, channels = (0, *range(2, x.ndim)), x.shape[1]
@@ -328,14 +330,17 @@ def local_response_norm(
     beta (Krizhevsky, Sutskever and Hinton, 2012, 3.3).
 
     Args:
-        input: (N, C, ...), floating. Channels beyond the first and the last count as zeros.
+        input: (N, C, ...). Channels beyond the first and the last count as zeros. Of integers the
+            mean square is cut off to an integer, as in PyTorch.
 
     Raises:
         ArgumentError: for an input of fewer than three dimensions.
     """
-    x = _read(input, "local_response_norm")
+    x = as_tensor_operand(input, "local_response_norm")._read()
     if x.ndim < 3:
         raise ArgumentError(f"Expected 3D or higher dimensionality input (got {x.ndim} dimensions)")
+    if 0 in x.shape:
+        return input
     wide = widened(x)
     rank = x.ndim - 1  # the channels, and what is behind them
     ones, zeros = (1,) * (rank - 1), (0,) * (rank - 1)
@@ -343,6 +348,9 @@ def local_response_norm(
         p.mul(wide, wide), (size, *ones), (1, *ones), (size // 2, *zeros),
         ((size - 1) // 2, *zeros), (1, *ones),
     )  # fmt: skip
+    if not x.dtype.is_floating_point:
+        total = p.cast(p.floor_divide(total, number_node(size, x.dtype)), get_default_dtype())
+        wide, alpha = p.cast(x, total.dtype), alpha * size  # it is divided by the size already
     base = p.add(p.mul(total, number_node(alpha / size, wide.dtype)), number_node(k, wide.dtype))
     result = p.div(wide, p.pow_(base, number_node(beta, wide.dtype)))
-    return named(p.cast(result, x.dtype), "Div")
+    return named(p.cast(result, x.dtype if x.dtype.is_floating_point else wide.dtype), "Div")

@@ -43,6 +43,21 @@ def test_bench_refuses_before_it_begins(refused, arguments, words):
     assert words in refused("bench", *arguments)
 
 
+def test_bench_times_operators(gradatim, tmp_path):
+    said = gradatim(
+        "bench", "ops", "cumprod", "isnan(x)", "--rounds", 1, "--peers", "none", "--json", "o.json"
+    )
+    assert said.status == 0, said
+    assert "p.cumprod(1), gradients" in said.out
+    found = json.loads((tmp_path / "o.json").read_text())["operators"]
+    assert [each["expression"] for each in found] == ["t.isnan(x)", "p.cumprod(1)", "p.cumprod(1)"]
+    assert all(0 < each["microseconds"]["gradatim"] < 1e6 for each in found)
+
+
+def test_bench_names_an_unknown_operator(refused):
+    assert "no operator is named walk" in refused("bench", "ops", "walk")
+
+
 def test_profile_shows_kernels_and_their_times(gradatim, tmp_path):
     said = gradatim("profile", "deck_modules_n50", "--runs", 3, "--json", "p.json")
     assert said.status == 0, said

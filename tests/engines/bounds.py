@@ -163,8 +163,11 @@ def _between_poles(error: Any, x: Bounded) -> Any:
 
 
 def _right_of_poles(error: Any, x: Bounded) -> Any:
-    """lgamma, digamma: from 0 to the left there is a pole at every integer."""
-    return np.where((x.array - x.error <= 0) & (x.error > 1e-3), np.inf, error)
+    """lgamma, digamma: from 0 to the left there is a pole at every integer, and a valley between
+    two of them."""
+    low, high = x.array - x.error, x.array + x.error
+    pole = (x.error > 0) & (np.ceil(low) <= np.minimum(np.floor(high), 0))
+    return np.where(pole | (low <= 0) & (x.error > 1e-3), np.inf, error)
 
 
 def _over_zero(error: Any, a: Bounded, b: Bounded) -> Any:

@@ -1,4 +1,4 @@
-"""The last lanes of a row: what is computed in lanes beyond its end is seen by nobody.
+"""Lanes of vectors: what is computed in lanes beyond the end of a row is seen by nobody.
 
 With x / x such a lane holds 0 / 0, and a NaN that is not kept out shows in the result.
 """
@@ -43,3 +43,17 @@ def test_nothing_beyond_the_end_is_seen(dtype, layout):
 @pytest.mark.parametrize("level", ["avx2", "sse2"])
 def test_narrower_processors_agree(level):
     run_tests_elsewhere(__file__, "beyond", GRADATIM_CPU_FEATURES=level)
+
+
+@pytest.mark.parametrize("dtype", [dtypes.float16, dtypes.bfloat16])
+def test_denormal_halves_are_numbers(dtype):
+    """Gathered lanes of a product whose rows lie 24 numbers apart in blocks of 8."""
+    smallest = (
+        float(np.finfo(np.float16).smallest_subnormal) if dtype is dtypes.float16 else 2**-133
+    )
+    content = (np.arange(1, 5 * 3 * 8 + 1) * smallest).astype(dtype.numpy).reshape(5, 3, 8, 1)
+    x = p.value(content, content.shape, dtype)
+    weights = p.value(np.array([[1, 2, 4]], dtype.numpy), (1, 3), dtype)
+    expected, got, _ = run([p.contract(x, weights, (1, 3), (1, 0), (), ())])
+    assert same_bits(expected[0], got[0])
+    assert got[0].astype(np.float64).min() > 0

@@ -83,6 +83,13 @@ def suffix(type: Type) -> str:
     return f"v{lanes(type)}{name}" if type[0] == "<" else name
 
 
+def _moved(type: Type) -> Type:
+    """The type as which elements are gathered and scattered: halves as integers, because LLVM 22
+    moves single lanes of them by conversions, and those for bfloat16 take denormal numbers for 0.
+    """
+    return like(type, "i16") if element(type) in ("half", "bfloat") else type
+
+
 def literal(number: bool | int | float, type: Type) -> str:
     """A constant as LLVM reads it; the same number in every lane of a vector type."""
     base = element(type)
@@ -510,6 +517,24 @@ class Function:
         self.module.declare(name, type, ["ptr", mask.type, type])
         text = f"call {type} @{name}(ptr align {align} {address.name}, {mask!r}, {other!r})"
         return self.emit(text, type)
+
+    def gather(self, scalar: Type, addresses: Value, mask: Value) -> Value:
+        """Elements at a vector of addresses; lanes whose mask is off are not read, and give 0."""
+        type = like(addresses.type, scalar)
+        raw = _moved(type)
+        name = f"llvm.masked.gather.{suffix(raw)}.{suffix(addresses.type)}"
+        self.module.declare(name, raw, [addresses.type, mask.type, raw])
+        where = f"{addresses.type} align {SIZES[scalar]} {addresses.name}"
+        text = f"call {raw} @{name}({where}, {mask!r}, {constant(0, raw)!r})"
+        return self.bitcast(self.emit(text, raw), type)
+
+    def scatter(self, value: Value, addresses: Value, mask: Value) -> None:
+        """Lanes whose mask is off are not written."""
+        value = self.bitcast(value, _moved(value.type))
+        name = f"llvm.masked.scatter.{suffix(value.type)}.{suffix(addresses.type)}"
+        self.module.declare(name, "void", [value.type, addresses.type, mask.type])
+        where = f"{addresses.type} align {SIZES[element(value.type)]} {addresses.name}"
+        self.do(f"call void @{name}({value!r}, {where}, {mask!r})")
 
     def masked_store(self, value: Value, address: Value, mask: Value) -> None:
         lane = _only_lane(mask)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gradatim.engines.llvm.emit import (
-    SIZES,
     Features,
     Function,
     Module,
@@ -21,7 +20,6 @@ from gradatim.engines.llvm.emit import (
     Value,
     constant,
     element,
-    suffix,
     vector,
     vector_constant,
 )
@@ -235,10 +233,7 @@ def _load(
         return f.masked_load(type, address, mask, constant(0, type))
     mask = mask or constant(True, vector("i1", width))
     addresses = _addresses(f, access, start, places)
-    name = f"llvm.masked.gather.{suffix(type)}.v{width}p0"
-    f.module.declare(name, type, [addresses.type, mask.type, type])
-    aligned = f"{addresses.type} align {SIZES[access.type]} {addresses.name}"
-    return f.emit(f"call {type} @{name}({aligned}, {mask!r}, {constant(0, type)!r})", type)
+    return f.gather(access.type, addresses, mask)
 
 
 def _store(
@@ -261,10 +256,7 @@ def _store(
     else:
         mask = mask or constant(True, vector("i1", width))
         addresses = _addresses(f, access, start, places)
-        name = f"llvm.masked.scatter.{suffix(value.type)}.v{width}p0"
-        f.module.declare(name, "void", [value.type, addresses.type, mask.type])
-        aligned = f"{addresses.type} align {SIZES[access.type]} {addresses.name}"
-        f.do(f"call void @{name}({value!r}, {aligned}, {mask!r})")
+        f.scatter(value, addresses, mask)
 
 
 def emit_transposed(

@@ -19,7 +19,6 @@ from gradatim.engines.llvm.emit import (
     Value,
     constant,
     lanes,
-    suffix,
     vector,
     vector_constant,
 )
@@ -224,12 +223,4 @@ def _by_table(f: Function, panel: Panel, source: Value, target: Value, first: Va
 def _gather(f: Function, scalar: Type, addresses: Value, width: int) -> Value:
     if width == 1:
         return f.load(scalar, addresses)
-    type = vector(scalar, width)
-    mask = constant(True, vector("i1", width))
-    name = f"llvm.masked.gather.{suffix(type)}.v{width}p0"
-    f.module.declare(name, type, [addresses.type, mask.type, type])
-    return f.emit(
-        f"call {type} @{name}({addresses.type} align {SIZES[scalar]} {addresses.name}, "
-        f"{mask!r}, {constant(0, type)!r})",
-        type,
-    )
+    return f.gather(scalar, addresses, constant(True, vector("i1", width)))

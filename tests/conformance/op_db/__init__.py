@@ -1,0 +1,1 @@
+"""PyTorch's own database of operators and their sample inputs, run through Gradatim."""

@@ -176,7 +176,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if p == 1:
         factor = ops.zeros((), dtype=input.dtype, device=input.device)
     else:
-        factor = dropout_mask(tuple(input.shape), 1 - p, input.dtype) / (1 - p)
+        strides = None if input.is_contiguous() else input.stride()
+        factor = dropout_mask(tuple(input.shape), 1 - p, input.dtype, strides=strides) / (1 - p)
     return input.mul_(factor) if inplace else input * factor
 
 

@@ -65,7 +65,8 @@ CASES = {
         ({"weight": WEIGHT, "reduction": "none"}, [X, CLASSES]),
     ],
     "MultiLabelMarginLoss": [
-        ({}, [X, LABELS]), ({"reduction": "sum"}, [X, LABELS]), ({"reduction": "none"}, [X, LABELS]),
+        ({}, [X, LABELS]), ({"reduction": "sum"}, [X, LABELS]),
+        ({"reduction": "none"}, [X, LABELS]),
     ],
     "MultiLabelSoftMarginLoss": [
         ({}, [X, HALVES]), ({"weight": WEIGHT}, [X, HALVES]), ({"reduction": "none"}, [X, HALVES]),
@@ -83,7 +84,8 @@ CASES = {
         ({"distance_function": city_blocks, "reduction": "none"}, [X, Y, Z]),
     ],
     "PoissonNLLLoss": [
-        ({}, [X, fixed(positive(6, 4))]), ({"full": True, "reduction": "sum"}, [X, fixed(positive(6, 4))]),
+        ({}, [X, fixed(positive(6, 4))]),
+        ({"full": True, "reduction": "sum"}, [X, fixed(positive(6, 4))]),
         ({"log_input": False, "eps": 0.1, "reduction": "none"}, [positive(6, 4, seed=1), HALVES]),
     ],
     "GaussianNLLLoss": [
@@ -142,6 +144,7 @@ def test_five_steps(name, options, inputs):
     assert_trains_alike(build, inputs, call)
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name, options", [row[:2] for row in ROWS], ids=lambda x: str(x)[:60])
 def test_repr(name, options):
     ours, theirs = both(lambda lib, nn: repr(getattr(nn, name)(**with_tensors(lib, options))))

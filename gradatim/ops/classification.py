@@ -132,8 +132,8 @@ def nll_loss(
     _check_weight(weight, input.shape[axis])
     if weight is not None and weight.dtype is not input.dtype:
         raise DTypeError(
-            f"nll_loss: expected scalar type {input.dtype.name} but found {weight.dtype.name}: cast "
-            f"the weight with weight.to(input.dtype)"
+            f"nll_loss: expected scalar type {input.dtype.name} but found {weight.dtype.name}: "
+            f"cast the weight with weight.to(input.dtype)"
         )
     loss = _nll_loss if input.ndim <= 2 else _nll_loss_2d
     return loss(input, target, weight, ignore_index, reduction, axis)

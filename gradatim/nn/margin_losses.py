@@ -15,20 +15,22 @@ from gradatim.tensor import Tensor
 # --- two scores, or a score and a sign -----------------------------------------------------------
 
 
-class MarginRankingLoss(_Loss):
-    """The mean of max(0, margin - target · (input1 - input2)).
-
-    Shape:
-        input1, input2 and target alike, the target of 1 and -1; the result is 0-d, or with
-        reduction="none" of their shape.
-    """
-
+class _MarginLoss(_Loss):
     def __init__(
         self, margin: float = 0.0, size_average: bool | None = None, reduce: bool | None = None,
         reduction: str = "mean",
     ):  # fmt: skip
         super().__init__(size_average, reduce, reduction)
         self.margin = margin
+
+
+class MarginRankingLoss(_MarginLoss):
+    """The mean of max(0, margin - target · (input1 - input2)).
+
+    Shape:
+        input1, input2 and target alike, the target of 1 and -1; the result is 0-d, or with
+        reduction="none" of their shape.
+    """
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         return F.margin_ranking_loss(
@@ -121,20 +123,13 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 # --- distances of vectors ------------------------------------------------------------------------
 
 
-class CosineEmbeddingLoss(_Loss):
+class CosineEmbeddingLoss(_MarginLoss):
     """The mean of 1 - cos(input1, input2) where the target is 1, and of max(0, cos - margin) where
     it is -1.
 
     Shape:
         input1 and input2 (N, D) or (D,); target (N,) or ().
     """
-
-    def __init__(
-        self, margin: float = 0.0, size_average: bool | None = None, reduce: bool | None = None,
-        reduction: str = "mean",
-    ):  # fmt: skip
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         return F.cosine_embedding_loss(

@@ -32,7 +32,48 @@ def _activation(given: str | Activation) -> Activation:
     return _BY_NAME[given]
 
 
-class TransformerEncoderLayer(Module):
+class _Layer(Module):
+    """What both layers are made of, and their blocks: attention or network, then dropout."""
+
+    def _build(
+        self, attentions: tuple[str, ...], d_model: int, nhead: int, dim_feedforward: int,
+        dropout: float, activation: str | Activation, layer_norm_eps: float, batch_first: bool,
+        norm_first: bool, bias: bool, device: Any, dtype: Any,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        kind = {"bias": bias, "device": device, "dtype": dtype}
+        for name in attentions:
+            attention = MultiheadAttention(
+                d_model, nhead, dropout=dropout, batch_first=batch_first, **kind
+            )
+            self.add_module(name, attention)
+        self.linear1 = Linear(d_model, dim_feedforward, **kind)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, **kind)
+        self.norm_first = norm_first
+        blocks = range(1, len(attentions) + 2)
+        for k in blocks:
+            self.add_module(f"norm{k}", LayerNorm(d_model, eps=layer_norm_eps, **kind))
+        for k in blocks:
+            self.add_module(f"dropout{k}", Dropout(dropout))
+        self.activation = _activation(activation)
+
+    def _sa_block(
+        self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None,
+        is_causal: bool = False,
+    ) -> Tensor:  # fmt: skip
+        return self.dropout1(
+            self.self_attn(
+                x, x, x, attn_mask=attn_mask, key_padding_mask=key_padding_mask,
+                need_weights=False, is_causal=is_causal,
+            )[0]
+        )  # fmt: skip
+
+    def _network(self, x: Tensor) -> Tensor:
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+
+class TransformerEncoderLayer(_Layer):
     """Self-attention, then a network of two linear layers on each position; around each a residual
     connection, dropout and a layer normalization.
 
@@ -66,20 +107,10 @@ class TransformerEncoderLayer(Module):
         batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: Any = None,
         dtype: Any = None,
     ):  # fmt: skip
-        super().__init__()
-        kind = {"bias": bias, "device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(
-            d_model, nhead, dropout=dropout, batch_first=batch_first, **kind
-        )
-        self.linear1 = Linear(d_model, dim_feedforward, **kind)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, **kind)
-        self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, **kind)
-        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, **kind)
-        self.dropout1 = Dropout(dropout)
-        self.dropout2 = Dropout(dropout)
-        self.activation = _activation(activation)
+        self._build(
+            ("self_attn",), d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps,
+            batch_first, norm_first, bias, device, dtype,
+        )  # fmt: skip
 
     @property
     def activation_relu_or_gelu(self) -> int:
@@ -102,22 +133,11 @@ class TransformerEncoderLayer(Module):
         x = self.norm1(x + self._sa_block(x, mask, padding, is_causal))
         return self.norm2(x + self._ff_block(x))
 
-    def _sa_block(
-        self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None,
-        is_causal: bool = False,
-    ) -> Tensor:  # fmt: skip
-        return self.dropout1(
-            self.self_attn(
-                x, x, x, attn_mask=attn_mask, key_padding_mask=key_padding_mask,
-                need_weights=False, is_causal=is_causal,
-            )[0]
-        )  # fmt: skip
-
     def _ff_block(self, x: Tensor) -> Tensor:
-        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return self.dropout2(self._network(x))
 
 
-class TransformerDecoderLayer(Module):
+class TransformerDecoderLayer(_Layer):
     """Self-attention, attention to the encoder's results, then a network of two linear layers on
     each position; around each a residual connection, dropout and a layer normalization.
 
@@ -136,22 +156,10 @@ class TransformerDecoderLayer(Module):
         batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: Any = None,
         dtype: Any = None,
     ):  # fmt: skip
-        super().__init__()
-        kind = {"bias": bias, "device": device, "dtype": dtype}
-        attention = {"dropout": dropout, "batch_first": batch_first, **kind}
-        self.self_attn = MultiheadAttention(d_model, nhead, **attention)
-        self.multihead_attn = MultiheadAttention(d_model, nhead, **attention)
-        self.linear1 = Linear(d_model, dim_feedforward, **kind)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, **kind)
-        self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, **kind)
-        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, **kind)
-        self.norm3 = LayerNorm(d_model, eps=layer_norm_eps, **kind)
-        self.dropout1 = Dropout(dropout)
-        self.dropout2 = Dropout(dropout)
-        self.dropout3 = Dropout(dropout)
-        self.activation = _activation(activation)
+        self._build(
+            ("self_attn", "multihead_attn"), d_model, nhead, dim_feedforward, dropout, activation,
+            layer_norm_eps, batch_first, norm_first, bias, device, dtype,
+        )  # fmt: skip
 
     def forward(
         self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None,
@@ -170,17 +178,6 @@ class TransformerDecoderLayer(Module):
         x = self.norm2(x + self._mha_block(x, memory, *other))
         return self.norm3(x + self._ff_block(x))
 
-    def _sa_block(
-        self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None,
-        is_causal: bool = False,
-    ) -> Tensor:  # fmt: skip
-        return self.dropout1(
-            self.self_attn(
-                x, x, x, attn_mask=attn_mask, key_padding_mask=key_padding_mask,
-                need_weights=False, is_causal=is_causal,
-            )[0]
-        )  # fmt: skip
-
     def _mha_block(
         self, x: Tensor, mem: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None,
         is_causal: bool = False,
@@ -193,4 +190,4 @@ class TransformerDecoderLayer(Module):
         )  # fmt: skip
 
     def _ff_block(self, x: Tensor) -> Tensor:
-        return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return self.dropout3(self._network(x))

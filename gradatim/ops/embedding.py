@@ -25,6 +25,7 @@ from gradatim.ops._places import known_values, need_index
 from gradatim.ops.gathering import embedding as rows_of
 from gradatim.ops.loss_reduction import need_tensors
 from gradatim.ops.norms import linalg_vector_norm
+from gradatim.ops.reduce import widened
 from gradatim.tensor import Tensor, op, wrap
 
 __all__ = ["embedding_bag"]
@@ -225,7 +226,8 @@ def _sums(
     input: Tensor, weight: Tensor, begins: Tensor | None, mode: str,
     per_sample_weights: Tensor | None, place: int | None, scale_grad_by_freq: bool,
 ) -> Tensor:  # fmt: skip
-    rows = rows_of(weight, input, -1, scale_grad_by_freq)
+    dtype = weight.dtype
+    rows = wrap(widened(rows_of(weight, input, -1, scale_grad_by_freq)._read()))
     counted = _counted(input, place)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.unsqueeze(-1)
@@ -237,12 +239,10 @@ def _sums(
     else:
         bags = _bags(begins, len(input))
         total = ops.zeros(len(begins), weight.shape[1], dtype=rows.dtype).index_add(0, bags, rows)
-        if mode == "sum":
-            return total
         count = ops.zeros(len(begins), dtype=int64).index_add(0, bags, one_each)
-    if mode == "sum":
-        return total
-    return total / ops.clamp(count, min=1).to(total.dtype).unsqueeze(1)
+    if mode == "mean":
+        total = total / ops.clamp(count, min=1).to(total.dtype).unsqueeze(1)
+    return total.to(dtype)
 
 
 def _bags(begins: Tensor, length: int) -> Tensor:

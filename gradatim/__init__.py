@@ -58,6 +58,16 @@ from gradatim.graph.errors import (
     NonFiniteError,
     ShapeError,
 )
+from gradatim.limits import finfo, iinfo
+from gradatim.memory_format import Layout as layout
+from gradatim.memory_format import MemoryFormat as memory_format
+from gradatim.memory_format import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    preserve_format,
+    strided,
+)
 from gradatim.ops.arguments import result_dtype as result_type
 from gradatim.printing import set_printoptions
 from gradatim.random import (
@@ -71,6 +81,14 @@ from gradatim.random import (
     set_rng_state,
 )
 from gradatim.realize import detect_anomaly, eager, synchronize
+from gradatim.settings import (
+    from_file,
+    get_default_device,
+    is_storage,
+    set_default_device,
+    set_flush_denormal,
+    typename,
+)
 from gradatim.tensor import Device as device
 from gradatim.tensor import Size, Tensor
 
@@ -82,6 +100,8 @@ newaxis = None
 dtype = DType
 
 globals().update(ops.top_level())
+globals().update(ops.in_place_functions())
+from gradatim.ops.native_norms import batch_norm, instance_norm  # noqa: E402
 
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
 _ROOMS = ("cli", "data", "explain", "linalg", "nn", "optim", "train")
@@ -92,6 +112,7 @@ _NAMES = {
     "summary": "gradatim.train.summary",
     "Trainer": "gradatim.train.trainer",
 }
+_ROOMS += ("array_api", "signal")
 
 
 def __getattr__(name: str) -> Any:
@@ -105,3 +126,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_ROOMS, *_NAMES})
+
+
+importlib.import_module("gradatim.interop").install()

@@ -57,6 +57,9 @@ CASES = {
         [(2, 3, 2, 4), (4, 2, 3, 5)],
     ),
     "sort": (lambda x: p.sort(x, 0, True)[1], [(4, 2)]),
+    "linalg": (lambda x: p.matrix_exp(x), [(2, 2)]),
+    "linalg, two operands": (lambda a, b: p.solve(a, b, None)[0], [(3, 3), (3, 2)]),
+    "linalg, several results": (lambda x: p.svd(x, False)[0], [(2, 3, 2)]),
 }
 
 

@@ -38,6 +38,14 @@ class Failure:
     position: int | None
 
 
+class Stop(Exception):
+    """Carries a failure out of what a primitive means."""
+
+    def __init__(self, error: type[Exception], message: str):
+        super().__init__(message)
+        self.error = error
+
+
 class Executable(Protocol):
     """A compiled Program."""
 

@@ -167,6 +167,15 @@ def _(node: Node, inputs: Sequence[Node], is_batched: Sequence[bool], count: int
     return Node(p.SORT, tuple(inputs), (axis + 1, descending), shapes, node.dtype, node.device)
 
 
+@batches("linalg")
+def _(node: Node, inputs: Sequence[Node], is_batched: Sequence[bool], count: int) -> Node:
+    reads = [spread(x, has, count) for x, has in zip(inputs, is_batched)]
+    if not isinstance(node.dtype, tuple):
+        return _like(node, reads, node.params, (count, *node.shape))
+    shapes = tuple((count, *shape) for shape in node.shape)
+    return Node(node.primitive, tuple(reads), node.params, shapes, node.dtype, node.device)
+
+
 @batches("pick")
 def _(node: Node, inputs: Sequence[Node], is_batched: Sequence[bool], count: int) -> Node:
     return p.pick(inputs[0], node.params[0])

@@ -54,6 +54,11 @@ class DivisionByZero(Error, RuntimeError):
     """An integer divided by zero (PyTorch raises a RuntimeError for it)."""
 
 
+class LinAlgError(Error, RuntimeError):
+    """A matrix that an operation of linear algebra cannot work on: it is singular, or not positive
+    definite. It is `gd.linalg.LinAlgError`."""
+
+
 class OutOfMemory(Error, MemoryError, RuntimeError):
     """More memory asked for than there is (PyTorch raises a RuntimeError for it)."""
 

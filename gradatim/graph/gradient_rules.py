@@ -631,4 +631,6 @@ def _(grads: Any, out: Node, *inputs: Node) -> Any:
 
 # --- windows: convolution and pooling have a file of their own -----------------------------------
 
+# --- linear algebra has one too ------------------------------------------------------------------
+import gradatim.graph.linalg_gradient_rules  # noqa: E402
 import gradatim.graph.window_gradient_rules  # noqa: E402, F401  (it registers itself above)

@@ -20,6 +20,11 @@ from gradatim.graph.node import FREED, LIVE, Node, history_of
 # Their `meta` means something of its own; that of others is for the hook.
 _OWN_META = (p.VARIABLE, p.CUSTOM_GRADIENT)
 
+_A_SECOND_TIME = (
+    "Trying to backward through the graph a second time: its values were freed by the first "
+    "backward(). Give retain_graph=True to the first one to walk it again"
+)
+
 Hook = Callable[[Node, Node], Node]
 
 
@@ -68,6 +73,8 @@ def gradients(
                 found[node] = g
             continue
         if primitive is p.PICK:
+            if not node.inputs:
+                raise GradientError(_A_SECOND_TIME)
             source, position = node.inputs[0], node.params[0]
             several = arrived.setdefault(source, [None] * len(source.shape))
             several[position] = g if several[position] is None else p.add(several[position], g)
@@ -105,10 +112,7 @@ def _input_gradients(
         )
     rule, saves = entry
     if node.history == FREED and (saves or not node.inputs):
-        raise GradientError(
-            "Trying to backward through the graph a second time: its values were freed by the "
-            "first backward(). Give retain_graph=True to the first one to walk it again"
-        )
+        raise GradientError(_A_SECOND_TIME)
     inputs = node.inputs
     if saves and resolve is not None:
         reads = list(inputs)

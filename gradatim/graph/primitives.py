@@ -527,7 +527,9 @@ PICK: Final = Primitive("pick", "pick")
 
 def pick(node: Node, position: int) -> Node:
     """One result of a Node that has several; params `(position,)`."""
-    return Node(PICK, (node,), (position,), node.shape[position], node.dtype[position], node.device)
+    buffer = None if node.buffer is None else node.buffer[position]
+    shape, dtype = node.shape[position], node.dtype[position]
+    return Node(PICK, (node,), (position,), shape, dtype, node.device, buffer)
 
 
 def sort(x: Node, axis: int, descending: bool) -> tuple[Node, Node]:
@@ -588,6 +590,7 @@ def custom_gradient(results: Sequence[Node], inputs: Sequence[Node], backward: A
 
 # --- in files of their own, as they are more than a rule of shapes -------------------------------
 
+from gradatim.graph.linalg_primitives import *  # noqa: E402, F403
 from gradatim.graph.scan import SCAN as SCAN  # noqa: E402 (they need what stands above)
 from gradatim.graph.scan import Body as Body  # noqa: E402
 from gradatim.graph.scan import scan as scan  # noqa: E402

@@ -9,7 +9,7 @@ from typing import Any
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_
-from gradatim.graph.errors import ArgumentError, DTypeError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError
 from gradatim.graph.node import Node
 from gradatim.ops.arguments import (
     as_number,
@@ -86,6 +86,8 @@ subtract = sub
 @method()
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """`other - alpha * input`."""
+    if is_number(input):
+        raise ArgumentTypeError(f"rsub(): argument 'input' must be Tensor, not {input!r}")
     result = sub(other, input, alpha=alpha)
     result._op = "Rsub:1" if is_number(other) else "Rsub"
     return result
@@ -201,7 +203,9 @@ def hypot(input: Any, other: Any) -> Tensor:
     large, small = p.maximum(a, b), p.minimum(a, b)
     zero = p.eq(large, number_node(0, a.dtype))
     ratio = p.div(small, p.select(zero, number_node(1, a.dtype), large))
-    return wrap(p.mul(large, p.sqrt(p.add(p.mul(ratio, ratio), number_node(1, a.dtype)))))
+    length = p.mul(large, p.sqrt(p.add(p.mul(ratio, ratio), number_node(1, a.dtype))))
+    endless = number_node(math.inf, a.dtype)  # whatever the other is, NaN too (C99, F.9.4.3)
+    return wrap(p.select(p.or_(p.eq(a, endless), p.eq(b, endless)), endless, length))
 
 
 @method()

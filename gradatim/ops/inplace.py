@@ -173,6 +173,7 @@ def _become(self: Tensor, view: Tensor) -> Tensor:
     else:
         self._from_base = view._from_base
     self._path, self._layout = view._path, view._layout
+    self._view_node = None
     self._op = view._op
     return self
 

@@ -49,6 +49,8 @@ NOT_DRAWN = {
     "input": "stands for a value in a closed Program",
     "constant": "drawn as an operand",
     "pick": "drawn with each primitive that has several results",
+    "svd": "its vectors are right with either sign: tests/test_linalg_primitives.py",
+    "eigh": "its vectors are right with either sign: tests/test_linalg_primitives.py",
     "failed": "what is left of a run that went wrong: never part of a Program",
 }
 

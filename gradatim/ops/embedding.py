@@ -233,7 +233,7 @@ def _sums(
         rows = rows * per_sample_weights.unsqueeze(-1)
     if counted is not None:
         rows = ops.where(counted.unsqueeze(-1), rows, 0.0)
-    one_each = ops.ones_like(input) if counted is None else counted.to(int64)
+    one_each = ops.ones_like(input, dtype=int64) if counted is None else counted.to(int64)
     if begins is None:
         total, count = ops.sum(rows, 1), ops.sum(one_each, 1)
     else:

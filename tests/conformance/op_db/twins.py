@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import types
 from collections.abc import Callable
@@ -97,6 +98,11 @@ def to_ours(value: Any, known: dict[int, gd.Tensor] | None = None) -> Any:
         return tuple(value)
     if isinstance(value, complex):
         raise OutOfScope("complex number")
+    if isinstance(value, torch.nn.LinearCrossEntropyOptions):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return gd.nn.LinearCrossEntropyOptions(**to_ours(fields, known))
+    if isinstance(value, torch.nn.PairwiseDistance):  # in place of a function
+        return gd.nn.PairwiseDistance(value.norm, value.eps, value.keepdim)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(to_ours(v, known) for v in value))
     if isinstance(value, (tuple, list)):

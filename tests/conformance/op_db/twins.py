@@ -23,6 +23,9 @@ DTYPES = {
 }  # fmt: skip
 
 
+MOST_DIMENSIONS = 64  # of NumPy's arrays
+
+
 class OutOfScope(Exception):
     """A sample that needs what Gradatim leaves out: complex, sparse or quantized tensors."""
 
@@ -53,6 +56,8 @@ def _whole(tensor: torch.Tensor, known: dict[int, gd.Tensor]) -> gd.Tensor | Non
 
 def our_tensor(tensor: torch.Tensor, known: dict[int, gd.Tensor] | None = None) -> gd.Tensor:
     """A copy with the same order of strides."""
+    if tensor.device.type == "meta" or tensor.ndim > MOST_DIMENSIONS:
+        raise OutOfScope(f"{tensor.device}, {tensor.ndim} dimensions")
     if tensor.is_complex() or tensor.layout != torch.strided or tensor.is_quantized:
         raise OutOfScope(f"{tensor.dtype}, {tensor.layout}")
     whole = None if known is None else _whole(tensor, known)

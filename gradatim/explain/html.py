@@ -5,7 +5,7 @@ Formulas are MathML, which browsers draw themselves; the network is an SVG in th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from html import escape
 
 from gradatim.explain.blocks import (
@@ -58,11 +58,20 @@ def to_page(sheet: Worksheet) -> str:
 
 def to_fragment(sheet: Worksheet) -> str:
     """What stands in a page's body, or under a notebook's cell."""
-    parts = [part for block in sections(sheet) for part in _block(sheet, block)]
+    return as_fragment(sections(sheet), lambda: to_svg(sheet))
+
+
+def as_fragment(blocks: Iterable[Block], picture: Callable[[], str] = str) -> str:
+    """Blocks as one element, with its style.
+
+    Args:
+        picture: makes the SVG that stands where the blocks say.
+    """
+    parts = [part for block in blocks for part in _block(block, picture)]
     return "\n".join([f'<div class="gd-sheet"><style>{STYLE}</style>', *parts, "</div>"])
 
 
-def _block(sheet: Worksheet, block: Block) -> Iterator[str]:
+def _block(block: Block, picture: Callable[[], str]) -> Iterator[str]:
     if isinstance(block, Heading):
         yield f"<h{block.level}>{escape(block.text)}</h{block.level}>"
     elif isinstance(block, Paragraph):
@@ -70,7 +79,7 @@ def _block(sheet: Worksheet, block: Block) -> Iterator[str]:
     elif isinstance(block, Formula):
         yield f'<div class="formula">{to_mathml(block.latex)}</div>'
     elif isinstance(block, Pictures):
-        yield f'<div class="wide">{to_svg(sheet)}</div>'
+        yield f'<div class="wide">{picture()}</div>'
     elif isinstance(block, Table):
         yield from _table(block)
 

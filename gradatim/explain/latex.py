@@ -33,6 +33,8 @@ PREAMBLE = r"""\documentclass[10pt]{article}
 \allowdisplaybreaks
 \begin{document}"""
 
+ROWS_OF_A_PAGE = 40
+
 COMMANDS = {1: "section*", 2: "subsection*", 3: "subsubsection*"}
 SIZES = {
     "symbol": r"\scriptsize", "value": r"\footnotesize", "weight": r"\scriptsize",
@@ -84,13 +86,23 @@ def _cell(cell: Cell, is_strong: bool = False) -> str:
 
 
 def _table(table: Table) -> Iterator[str]:
+    """Short tables are shrunk to the page where they are wider; long ones go over several."""
     letters = "".join("l" if k in table.left else "r" for k in range(len(table.columns)))
-    yield r"{\small"
-    yield rf"\begin{{longtable}}{{{letters}}}"
-    yield " & ".join(map(_cell, table.columns)) + r" \\ \hline \endhead"
+    is_long = len(table.rows) > ROWS_OF_A_PAGE
+    if is_long:
+        yield rf"{{\small\begin{{longtable}}{{{letters}}}"
+    else:
+        yield r"\par\medskip\sbox0{\small"
+        yield rf"\begin{{tabular}}{{{letters}}}"
+    end = r" \\ \hline" + (r" \endhead" if is_long else "")
+    yield " & ".join(map(_cell, table.columns)) + end
     for row in table.rows:
         yield " & ".join(_cell(cell, k in table.strong) for k, cell in enumerate(row)) + r" \\"
-    yield r"\end{longtable}}"
+    if is_long:
+        yield r"\end{longtable}}"
+    else:
+        yield r"\end{tabular}}\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}"
+        yield r"\else\noindent\usebox0\fi\par\medskip"
 
 
 # --- the network ---------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from gradatim.explain.blocks import number
 from gradatim.explain.selection import is_summarized, largest, shown_neurons, shown_rows
 from gradatim.explain.worksheet import Array, Layer, Worksheet, indexed
 
-ACROSS, DOWN, RADIUS = 210.0, 82.0, 25.0
+ACROSS, DOWN, RADIUS = 250.0, 82.0, 25.0
 MARGIN = 46.0
 MOST = 7  # neurons drawn of one layer
 LABELLED = 42  # with more lines than this between two layers, weights are told by color alone

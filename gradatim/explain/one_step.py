@@ -99,14 +99,13 @@ def step(
         >>> [f"{array[0, 0]:.4f}" for array in (update.old, update.gradient, update.new)]
         ['0.5000', '-0.1774', '0.5177']
     """
-    rate = _checked_rate(lr)
-    parameters = _checked_parameters(model)
+    rate = checked_rate(lr)
+    parameters = checked_parameters(model)
     function = find_loss(loss)
     inputs = as_input(x, parameters)
     targets = as_target(y, function, parameters)
 
-    first = _Pass(model, function, inputs, targets)
-    first.run({})
+    first = forward(model, function, inputs, targets)
     gradients = first.differentiate([p for p in parameters.values() if p.requires_grad])
     updates = _updates(parameters, gradients, rate)
     changed = {
@@ -114,7 +113,7 @@ def step(
         for name, u in updates.items()
         if u.gradient is not None
     }
-    second = _Pass(model, function, inputs, targets)
+    second = Pass(model, function, inputs, targets)
     second.run(changed)
 
     layers, is_chain = _layers(first, gradients, updates)
@@ -146,13 +145,15 @@ def step(
 # --- what was given ------------------------------------------------------------------------------
 
 
-def _checked_rate(lr: Any) -> float:
+def checked_rate(lr: Any) -> float:
+    """The learning rate, if it is a number."""
     if isinstance(lr, bool) or not isinstance(lr, int | float | np.number):
         raise ArgumentTypeError(f"lr is {lr!r}: expected a number, such as 0.1")
     return float(lr)
 
 
-def _checked_parameters(model: Any) -> dict[str, Tensor]:
+def checked_parameters(model: Any) -> dict[str, Tensor]:
+    """The parameters by name, if there are any that can learn."""
     if not isinstance(model, Module):
         raise ArgumentTypeError(
             f"a worksheet needs a Module as its model, such as gd.nn.Sequential(...), got "
@@ -231,7 +232,7 @@ def _check_choice(
 # --- the passes ----------------------------------------------------------------------------------
 
 
-class _Pass:
+class Pass:
     """A forward pass with its loss. Random draws and buffers are left as they were found."""
 
     def __init__(
@@ -296,6 +297,13 @@ class _Pass:
         return {id(t): None if g is None else g.numpy() for t, g in zip(handles, found)}
 
 
+def forward(model: Module, function: LossFunction, inputs: Tensor, targets: Tensor) -> Pass:
+    """A forward pass with its loss."""
+    done = Pass(model, function, inputs, targets)
+    done.run({})
+    return done
+
+
 def _updates(
     parameters: Mapping[str, Tensor], gradients: Mapping[int, Array | None], rate: float
 ) -> dict[str, Update]:
@@ -350,7 +358,7 @@ class _Applied:
 
 
 def _layers(
-    done: _Pass, gradients: Mapping[int, Array | None], updates: dict[str, Update]
+    done: Pass, gradients: Mapping[int, Array | None], updates: dict[str, Update]
 ) -> tuple[list[Layer], bool]:
     """The calls as layers: each takes the activation after it along. Symbols go into `updates`."""
     calls = done.trace.calls

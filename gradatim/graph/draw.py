@@ -2,14 +2,14 @@
 
 All three show the same: one line or box for each Node, numbered by its place in the graph, so that
 equal graphs look equal. Numbers (`constant` Nodes) are written into the operation that reads them,
-and a `variable` stands for the value under it.
+and a `variable` stands for the value under it. Boxes of the backward pass have dashed borders.
 """
 
 from __future__ import annotations
 
 import math
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -23,14 +23,23 @@ from gradatim.graph.node import Node, topological
 from gradatim.graph.program import Program
 
 Graph = Program | Sequence[Node]
+Names = Mapping[Node, str]
 
 
-def to_text(outputs: Graph, *, values: bool = False) -> str:
+def to_text(
+    outputs: Graph,
+    *,
+    values: bool = False,
+    names: Names | None = None,
+    backward: Collection[Node] = (),
+) -> str:
     """The graph as one line for each Node, inputs before readers.
 
     Args:
         outputs: a Program, or the Nodes to show with all they come from, computed ones included.
         values: also show what computed Nodes hold: up to four elements, else smallest and largest.
+        names: what some Nodes are to the reader, such as "loss".
+        backward: Nodes of the backward pass, which are marked.
 
     >>> import numpy as np
     >>> from gradatim.graph import primitives as p
@@ -42,11 +51,13 @@ def to_text(outputs: Graph, *, values: bool = False) -> str:
     %2 = sum(%1, axes 0) : float32[]
     return %2
     """
-    items = _items(outputs, values)
+    items = _items(outputs, values, names, backward)
     calls = [f"%{k} = {_call(item, [f'%{n}' for n in item.reads])}" for k, item in enumerate(items)]
     width = max(map(len, calls), default=0)
     lines = [
-        f"{call:{width}} : {item.type}" + (f" = {item.value}" if item.value else "")
+        f"{call:{width}} : {item.type}"
+        + (f" = {item.value}" if item.value else "")
+        + (f"  # {remark}" if (remark := item.remark) else "")
         for call, item in zip(calls, items)
     ]
     results = sorted((r, k) for k, item in enumerate(items) for r in item.results)
@@ -61,9 +72,15 @@ def to_text(outputs: Graph, *, values: bool = False) -> str:
     return "\n".join(lines)
 
 
-def to_dot(outputs: Graph, *, values: bool = False) -> str:
+def to_dot(
+    outputs: Graph,
+    *,
+    values: bool = False,
+    names: Names | None = None,
+    backward: Collection[Node] = (),
+) -> str:
     """The graph in DOT, for Graphviz and the tools that read it. Arguments as `to_text`."""
-    items = _items(outputs, values)
+    items = _items(outputs, values, names, backward)
     lines = [
         "digraph {",
         '  node [shape=box, style="rounded,filled", fontname="monospace", fontsize=11];',
@@ -73,20 +90,28 @@ def to_dot(outputs: Graph, *, values: bool = False) -> str:
         label = "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in item.lines)
         fill, stroke = item.colors
         bold = ", penwidth=2.5" if item.results else ""
-        lines.append(f'  n{k} [label="{label}", fillcolor="{fill}", color="{stroke}"{bold}];')
+        dashed = ', style="rounded,filled,dashed"' if item.is_backward else ""
+        look = f'fillcolor="{fill}", color="{stroke}"{bold}{dashed}'
+        lines.append(f'  n{k} [label="{label}", {look}];')
     for k, item in enumerate(items):
         lines += [f"  n{source} -> n{k};" for source in item.reads]
     return "\n".join([*lines, "}"])
 
 
-def to_svg(outputs: Graph, *, values: bool = False) -> str:
+def to_svg(
+    outputs: Graph,
+    *,
+    values: bool = False,
+    names: Names | None = None,
+    backward: Collection[Node] = (),
+) -> str:
     """The graph as a picture: a self-contained SVG, read from top to bottom.
 
     A box says the primitive, its parameters, the type of its result, and with `values` what is in
     it. Lines arrive at a box in the order of its operands. Outputs have a thick border. Hovering
     over a box shows its line of `to_text`. Arguments as `to_text`.
     """
-    items = _items(outputs, values)
+    items = _items(outputs, values, names, backward)
     sizes = [
         (max(map(len, item.lines)) * _CHARACTER + 2 * _PADDING, len(item.lines) * _LINE + _PADDING)
         for item in items
@@ -127,6 +152,8 @@ class _Item:
         value: what it holds, or "".
         results: which outputs of the graph it is, each with what it replaces, or "".
         body: of a loop, the graph of one step.
+        label: what it is to the reader, or "".
+        is_backward: whether the backward pass made it.
     """
 
     name: str
@@ -138,6 +165,13 @@ class _Item:
     value: str
     results: list[tuple[int, str]]
     body: p.Body | None
+    label: str = ""
+    is_backward: bool = False
+
+    @property
+    def remark(self) -> str:
+        """What is said behind its line of text."""
+        return self.label or "backward" * self.is_backward
 
     @property
     def colors(self) -> tuple[str, str]:
@@ -155,10 +189,12 @@ class _Item:
         if not self.operands:
             title += f" {rest.pop(0)}"
         rest += [f"output {number}{place}" for number, place in self.results]
-        return [title.rstrip(), *filter(None, rest)]
+        return [*filter(None, [self.label, title.rstrip(), *rest])]
 
 
-def _items(outputs: Graph, values: bool) -> list[_Item]:
+def _items(
+    outputs: Graph, values: bool, names: Names | None, backward: Collection[Node]
+) -> list[_Item]:
     if isinstance(outputs, Program):
         wanted, nodes = outputs.outputs, outputs.nodes
     else:
@@ -187,6 +223,8 @@ def _items(outputs: Graph, values: bool) -> list[_Item]:
             _value(node) if values else "",
             results.get(node, []),
             node.params[0] if node.primitive is p.SCAN else None,
+            (names or {}).get(node, ""),
+            node in backward,
         )
         for node in shown
     ]
@@ -413,6 +451,7 @@ def _box(k: int, item: _Item, corner: Point, size: tuple[float, float]) -> str:
     (x, y), (width, height) = corner, size
     fill, stroke = item.colors
     border = 2.6 if item.results else 1.2
+    dashes = ' stroke-dasharray="5 3"' if item.is_backward else ""
     tip = f"%{k} = {_call(item, [f'%{n}' for n in item.reads])} : {item.type}"
     lines = []
     for row, line in enumerate(item.lines):
@@ -424,7 +463,7 @@ def _box(k: int, item: _Item, corner: Point, size: tuple[float, float]) -> str:
     return (
         f'<g text-anchor="middle" fill="#111827"><title>{escape(tip)}</title>'
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="7" '
-        f'fill="{fill}" stroke="{stroke}" stroke-width="{border}"/>{"".join(lines)}</g>'
+        f'fill="{fill}" stroke="{stroke}" stroke-width="{border}"{dashes}/>{"".join(lines)}</g>'
     )
 
 

@@ -216,9 +216,7 @@ LOSSES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "SoftMarginLoss": ("SoftMargin", lambda f: r"\ln(1 + e^{-y \hat y})"),
     "HingeEmbeddingLoss": (
         "HingeEmbedding",
-        lambda f: _cases(
-            r"\hat y & y = 1", rf"\max(0, {_number(f.margin)} - \hat y) & y = -1"
-        ),
+        lambda f: _cases(r"\hat y & y = 1", rf"\max(0, {_number(f.margin)} - \hat y) & y = -1"),
     ),
     "MultiMarginLoss": (
         "MultiMargin",

@@ -4,6 +4,7 @@ the lines between them. `network_picture.py` makes an SVG of them, `latex.py` a 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -101,7 +102,7 @@ def shapes(sheet: Worksheet, after: bool) -> tuple[list[Shape], float, float]:
     width = columns[-1].x + RADIUS + 2 * MARGIN
     lines: list[Shape] = []
     rest: list[Shape] = []
-    for before, column in zip(columns, columns[1:]):
+    for before, column in itertools.pairwise(columns):
         found = list(_lines(before, column, height))
         lines += [shape for shape in found if isinstance(shape, Line)]
         rest += [shape for shape in found if not isinstance(shape, Line)]

@@ -7,7 +7,9 @@ upright names, and `cases`.
 
 from __future__ import annotations
 
+import functools
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -70,8 +72,8 @@ NAMES = {
 }  # fmt: skip
 OPERATORS = {
     "cdot": "·", "leftarrow": "←", "le": "≤", "ge": "≥", "ne": "≠", "times": "×", "dots": "…",
-    "sum": "∑", "approx": "≈", "circ": "∘", "in": "∈", "notin": "∉", "odot": "⊙", "vdots": "⋮", "to": "→",
-    "prod": "∏", "lbrace": "{", "rbrace": "}", "colon": ":",
+    "sum": "∑", "approx": "≈", "circ": "∘", "in": "∈", "notin": "∉", "odot": "⊙", "vdots": "⋮",
+    "to": "→", "prod": "∏", "lbrace": "{", "rbrace": "}", "colon": ":",
 }  # fmt: skip
 FUNCTIONS = ("exp", "log", "ln", "max", "min", "tanh", "cos", "sin", "arctan")
 SPACES = {"quad": "  ", ",": " ", ";": " ", " ": " ", "!": ""}
@@ -197,6 +199,7 @@ SEPARATED = {",": ", ", ";": "; "}
 SPACED = "=←≤≥<>≠≈+→∈"  # operators with room around them
 
 
+@functools.lru_cache(4096)
 def to_text(latex: str) -> str:
     """The formula as one line.
 
@@ -206,7 +209,8 @@ def to_text(latex: str) -> str:
         >>> to_text(r"\\frac{1}{1 + e^{-z}}")
         '1/(1 + e⁻ᶻ)'
     """
-    return re.sub(" +", " ", _text(parse(latex))).replace("( ", "(").replace("[ ", "[").strip()
+    text = re.sub(" +", " ", _text(parse(latex))).replace("( ", "(").replace("[ ", "[").strip()
+    return unicodedata.normalize("NFC", text)
 
 
 def _text(part: Part) -> str:

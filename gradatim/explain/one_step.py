@@ -95,7 +95,6 @@ def step(
         >>> sheet.formula
         'ŷₖ = [σ(∑ᵢ w¹ₖᵢ xᵢ + b¹ₖ)]ₖ'
         >>> update = sheet.updates[0]
-        >>> update.old, update.gradient.round(4), update.new.round(4)  # doctest: +SKIP
         >>> [f"{array[0, 0]:.4f}" for array in (update.old, update.gradient, update.new)]
         ['0.5000', '-0.1774', '0.5177']
     """
@@ -195,11 +194,14 @@ def find_loss(loss: Any) -> LossFunction:
 def as_input(x: Any, parameters: Mapping[str, Tensor]) -> Tensor:
     """Tensors and arrays as they are; lists of numbers in the parameters' dtype."""
     if isinstance(x, Tensor):
-        return x.detach()
-    if isinstance(x, np.ndarray):
-        return ops.tensor(x)
-    dtype = next(p.dtype for p in parameters.values())
-    return ops.tensor(x, dtype=dtype)
+        found = x.detach()
+    elif isinstance(x, np.ndarray):
+        found = ops.tensor(x)
+    else:
+        found = ops.tensor(x, dtype=next(p.dtype for p in parameters.values()))
+    if found.numel() == 0:
+        raise ShapeError(f"there is nothing in a batch of shape {tuple(found.shape)}: give rows")
+    return found
 
 
 def as_target(y: Any, loss: LossFunction, parameters: Mapping[str, Tensor]) -> Tensor:
@@ -428,9 +430,7 @@ def _is_activation_of(following: Call, call: Call) -> bool:
 def _by_layer(call: Call) -> _Applied:
     function = activation_of(call.layer)
     name = type(call.layer).__name__
-    return _Applied(
-        function, name, call.layer, call.output_value, call.output, call.handed_on
-    )
+    return _Applied(function, name, call.layer, call.output_value, call.output, call.handed_on)
 
 
 FUNCTIONAL = {name.lower(): name for name in ACTIVATIONS if name not in ("Threshold", "Identity")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
@@ -13,7 +14,7 @@ from gradatim.explain.worksheet import Worksheet
 
 def to_text(sheet: Worksheet) -> str:
     """All of a worksheet, in lines."""
-    return "\n".join(lines(sections(sheet))).strip("\n")
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines(sections(sheet)))).strip("\n")
 
 
 def lines(blocks: Iterable[Block]) -> Iterator[str]:
@@ -28,7 +29,7 @@ def lines(blocks: Iterable[Block]) -> Iterator[str]:
         elif isinstance(block, Formula):
             yield f"    {formula_text(block.latex)}"
         elif isinstance(block, Table):
-            yield from _table(block)
+            yield from ("", *_table(block), "")
 
 
 def cell_text(cell: Cell) -> str:

@@ -191,7 +191,8 @@ def _left_out(layer: Layer, sheet: Worksheet) -> Iterator[Block]:
 
 def _extent(layer: Layer) -> str:
     low, high = layer.activations.min(initial=np.inf), layer.activations.max(initial=-np.inf)
-    return f"{_size(layer.inputs)} → {_size(layer.activations)}, values {_plain(low)} to {_plain(high)}"
+    sizes = f"{_size(layer.inputs)} → {_size(layer.activations)}"
+    return f"{sizes}, values {_plain(low)} to {_plain(high)}"
 
 
 def _weighted_sum(layer: Layer, row: int, neuron: int, digits: int) -> str:
@@ -323,7 +324,9 @@ def _products(sheet: Worksheet, layer: Layer, before: str) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for update, place in shown_weights(layer, sheet.options):
         symbol = Math(rf"\partial L / \partial {indexed(update.symbol, place)}")
-        rows.append((symbol, _product(sheet, layer, update, place), _gradient(update, place, digits)))
+        rows.append(
+            (symbol, _product(sheet, layer, update, place), _gradient(update, place, digits))
+        )
     return Table(("gradient", "product", "value"), tuple(rows), strong=(2,), left=(0, 1))
 
 
@@ -413,7 +416,9 @@ def update_rows(sheet: Worksheet, pairs: list[tuple[Update, tuple[int, ...]]]) -
 def _after(sheet: Worksheet) -> Iterator[Block]:
     loss, digits = sheet.loss, sheet.options.digits
     yield Formula(rf"L \colon \; {number(loss.value, digits)} \to {number(loss.after, digits)}")
-    if not np.isfinite(loss.after):
+    if not np.isfinite(loss.value):
+        yield Paragraph("The loss is not a finite number: look at the inputs and the old weights.")
+    elif not np.isfinite(loss.after):
         yield Paragraph("The step diverged: the learning rate is too large for these gradients.")
     elif loss.after > loss.value:
         yield Paragraph("The loss has grown: a smaller learning rate goes down.")

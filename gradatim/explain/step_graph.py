@@ -62,13 +62,14 @@ class StepGraph:
     def _repr_svg_(self) -> str:
         return self.to_svg()
 
-    def save(self, path: str | Path) -> None:
-        """Write it to a file; the name's end says as what: .svg, .dot, or text."""
+    def save(self, path: str | Path, ending: str | None = None) -> None:
+        """Write it to a file; the name's end says as what: .svg, .dot, or text; `ending` says
+        it for other names."""
         from gradatim.data.files import replacing
 
         path = Path(path)
         makers = {".svg": self.to_svg, ".dot": self.to_dot, ".gv": self.to_dot}
-        text = makers.get(path.suffix.lower(), self.__str__)()
+        text = makers.get(ending or path.suffix.lower(), self.__str__)()
         with replacing(path) as temporary:
             Path(temporary).write_text(text + "\n", encoding="utf-8")
 
@@ -165,14 +166,14 @@ def _twin(node: Node, twins: dict[Node, Node]) -> Node:
     if node.buffer is not None and node.primitive is not p.VARIABLE:
         return _leaf(node)
     reads = tuple(twins[n] if n in twins else _leaf(n) for n in node.inputs)
-    if node.primitive.kind == "marker" and node.primitive is not p.VARIABLE:
-        if not _is_several(node):
-            return reads[0]
+    is_marker = node.primitive.kind == "marker" and node.primitive is not p.VARIABLE
+    if is_marker and not _is_several(node):
+        return reads[0]
     twin = Node(node.primitive, reads, node.params, node.shape, node.dtype, node.device)
     with np.errstate(all="ignore"):
         if node.primitive is p.VARIABLE:
             twin.buffer = reads[0].buffer
-        elif node.primitive.kind == "marker":
+        elif is_marker:
             twin.buffer = tuple(read.buffer for read in reads)
         else:
             result = MEANING[node.primitive.name](twin, *(read.buffer for read in reads))

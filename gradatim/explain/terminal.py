@@ -34,7 +34,9 @@ def show(sheet: Worksheet, console: Any = None) -> None:
         elif isinstance(block, Paragraph):
             console.print(Text(block.text, style="dim"))
         elif isinstance(block, Formula):
-            console.print(Padding(Text(to_text(block.latex), style="cyan"), (0, 0, 0, 4), expand=False))
+            console.print(
+                Padding(Text(to_text(block.latex), style="cyan"), (0, 0, 0, 4), expand=False)
+            )
         elif isinstance(block, Table):
             console.print(as_rich(block))
 

@@ -43,7 +43,7 @@ class UpdateTable:
     def __str__(self) -> str:
         from gradatim.explain.plain import lines
 
-        return "\n".join(lines(self.blocks()))
+        return "\n".join(lines(self.blocks())).strip("\n")
 
     def _repr_html_(self) -> str:
         from gradatim.explain.html import as_fragment
@@ -77,7 +77,8 @@ def update_table(
         (0.28, 0.45, 1.2)
         >>> print(table)
             w ← w − α ∂L/∂w
-          old  ∂L/∂w  calculation         new
+        <BLANKLINE>
+          old  ∂L/∂w  calculation        new
           ───  ─────  ────────────────  ────
           0.3    0.2  0.3 − 0.1·0.2     0.28
           0.5    0.5  0.5 − 0.1·0.5     0.45

@@ -200,13 +200,14 @@ class Worksheet:
 
         return to_svg(self)
 
-    def save(self, path: str | Path) -> None:
-        """Write it to a file; the name's end says as what: .html, .tex, .svg, or text."""
+    def save(self, path: str | Path, ending: str | None = None) -> None:
+        """Write it to a file; the name's end says as what: .html, .tex, .svg, or text; `ending`
+        says it for other names."""
         from gradatim.data.files import replacing
 
         path = Path(path)
         makers = {".html": self.to_html, ".tex": self.to_latex, ".svg": self.to_svg}
-        text = makers.get(path.suffix.lower(), self.__str__)()
+        text = makers.get(ending or path.suffix.lower(), self.__str__)()
         with replacing(path) as temporary:
             Path(temporary).write_text(text.rstrip("\n") + "\n", encoding="utf-8")
 

@@ -22,12 +22,9 @@ def network_formula(sheet: Worksheet) -> str:
         return r"a^l = f^l\left(W^l a^{l-1} + b^l\right), \quad a^0 = x, \quad \hat y = a^L"
     inside, index, place = "x", "i", 0
     is_first = True
-    last = [layer for layer in layers if layer.is_dense][-1]
     for layer in layers:
         if layer.is_dense:
-            source, index = index, "k" if layer is last else INDICES[place + 1]
-            if layer is last and source == "k":
-                index = INDICES[INDICES.index("k") + 1]
+            source, index = index, INDICES[place + 1]
             place += 1
             arrived = f"{inside}_{source}" if is_first else _bracket(inside, source)
             inside = _sum(layer, arrived, source, index)

@@ -93,7 +93,7 @@ def step(
         ... )
         >>> sheet = step(model, [1.0, 0.0], [1.0], loss="mse", lr=0.1)
         >>> sheet.formula
-        'ŷₖ = [σ(∑ᵢ w¹ₖᵢ xᵢ + b¹ₖ)]ₖ'
+        'ŷⱼ = [σ(∑ᵢ w¹ⱼᵢ xᵢ + b¹ⱼ)]ⱼ'
         >>> update = sheet.updates[0]
         >>> [f"{array[0, 0]:.4f}" for array in (update.old, update.gradient, update.new)]
         ['0.5000', '-0.1774', '0.5177']

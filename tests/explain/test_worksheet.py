@@ -90,6 +90,13 @@ def test_activations_that_a_model_calls_as_functions_are_found():
     assert [layer.activation_name for layer in sheet.layers] == ["Tanh", "Sigmoid"]
 
 
+def test_a_deep_formula_has_an_index_of_its_own_for_each_layer():
+    model = nn.Sequential(*(nn.Linear(2, 2, bias=False) for _ in range(4)))
+    sheet = gd.explain.step(model, [0.5, -1.0], [1.0, 0.0])
+    assert sheet.formula == "ŷₘ = [∑ₗ w⁴ₘₗ[∑ₖ w³ₗₖ[∑ⱼ w²ₖⱼ[∑ᵢ w¹ⱼᵢ xᵢ]ⱼ]ₖ]ₗ]ₘ"
+    assert r"\left[\sum_i w^1_{ji} x_i\right]_j" in sheet.latex_formula
+
+
 def test_a_model_that_is_no_chain_says_so_and_still_shows_each_layer():
     class Residual(nn.Module):
         def __init__(self):

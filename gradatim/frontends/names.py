@@ -59,7 +59,8 @@ nearest it has is torch.optim.SGD
     hints = hints or {}
 
     def names() -> list[str]:
-        found = {name for name in own if not name.startswith("_")} | {*later}
+        kept = own.get("__all__") or [name for name in own if not name.startswith("_")]
+        found = {*kept, *later}
         for place in places:
             found |= _exported(place)
         return sorted(found)
@@ -109,7 +110,7 @@ def _exported(place: str) -> frozenset[str]:
         if error.name is not None and place.startswith(error.name):
             return frozenset()
         raise
-    listed = getattr(module, "__all__", None) or dir(module)
+    listed = vars(module).get("__all__") or dir(module)
     return frozenset(name for name in listed if _is_public(module, name))
 
 
@@ -141,3 +142,13 @@ def make_rooms(package: str, public: str, table: dict[str, Sequence[str]]) -> No
     for name in table:
         parent, _, last = f"{package}.{name}".rpartition(".")
         setattr(sys.modules[parent], last, sys.modules[f"{package}.{name}"])
+
+
+def own_names(module: str) -> list[str]:
+    """What a module defines itself: for its `__all__`."""
+    found = vars(sys.modules[module])
+    return sorted(
+        name
+        for name, value in found.items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module
+    )

@@ -7,6 +7,7 @@ shown with its own lines: the frames of the runner and of Gradatim's inside are 
 from __future__ import annotations
 
 import builtins
+import importlib
 import os
 import sys
 import traceback
@@ -20,6 +21,8 @@ from gradatim.graph.errors import DataError, DataNotFound
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+_IMPORTLIB = os.path.dirname(importlib.__file__) + os.sep
 
 is_running = False
 """Whether the whole process is a program of another framework's."""
@@ -100,8 +103,7 @@ def _line_of(error: BaseException, path: str) -> str:
 
 
 def _is_inside(frame: Any) -> bool:
-    name = frame.filename
-    return name.startswith((_PACKAGE, "<frozen importlib"))
+    return frame.filename.startswith((_PACKAGE, _IMPORTLIB, "<frozen importlib"))
 
 
 def _keep_own_lines(shown: traceback.TracebackException, seen: set[int]) -> None:

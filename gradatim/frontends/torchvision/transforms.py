@@ -219,8 +219,8 @@ class CenterCrop(Transform):
 
     def __call__(self, image: Any) -> Any:
         height, width = size_of(image)
-        top = int(round((height - self.size[0]) / 2.0))
-        left = int(round((width - self.size[1]) / 2.0))
+        top = round((height - self.size[0]) / 2.0)
+        left = round((width - self.size[1]) / 2.0)
         return _crop(image, top, left, *self.size)
 
 

@@ -126,4 +126,5 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     if name.lower() in folded:
         return folded[name.lower()]
     near = difflib.get_close_matches(name.lower(), folded, n=1)
+    near = near or sorted((each for each in folded if each.startswith(name.lower())), key=len)
     return folded[near[0]] if near else None

@@ -6,6 +6,7 @@ NumPy's, known while the graph is made into a Program, and no part of that Progr
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -127,7 +128,7 @@ def transpose(a: Any, perm: Any = None, name: str = "transpose", conjugate: bool
     """The axes in another order; reversed, if none is given."""
 
     def function(x: Value) -> Value:
-        order = range(x.ndim)[::-1] if perm is None else [int(axis) for axis in perm]
+        order = builtins.range(x.ndim)[::-1] if perm is None else [int(axis) for axis in perm]
         return x.permute(*order)
 
     return make("Transpose", function, [convert(a)], name)
@@ -179,7 +180,7 @@ def unstack(
         raise DTypeMismatch(f"Cannot infer num from shape {node.shape}: give num=")
     return [
         make("Unpack", lambda x, k=k: _as_value(x).select(axis, k), [node], name)
-        for k in range(count)
+        for k in builtins.range(count)
     ]
 
 
@@ -201,7 +202,7 @@ def split(
         def piece(x: Value, k: int) -> Value:
             return x.narrow(axis, sum(widths[:k]), widths[k])
 
-    return [make("Split", lambda x, k=k: piece(x, k), [node], name) for k in range(count)]
+    return [make("Split", lambda x, k=k: piece(x, k), [node], name) for k in builtins.range(count)]
 
 
 def pad(
@@ -443,12 +444,12 @@ def _get_item(self: Tensor, key: Any) -> Tensor:
 
 
 def _parts(key: Any) -> Sequence[Any]:
-    return (key.start, key.stop, key.step) if type(key).__name__ == "slice" else (key,)
+    return (key.start, key.stop, key.step) if isinstance(key, builtins.slice) else (key,)
 
 
 def _resolved(key: Any, values: dict[Tensor, Any]) -> Any:
-    if type(key).__name__ == "slice":
-        return type(key)(*(_resolved(part, values) for part in _parts(key)))
+    if isinstance(key, builtins.slice):
+        return builtins.slice(*(_resolved(part, values) for part in _parts(key)))
     if isinstance(key, Tensor):
         value = values[key]
         return value if isinstance(value, Value) and value.ndim else int(whole(value))

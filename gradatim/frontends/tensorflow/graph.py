@@ -275,8 +275,10 @@ def make(
     *,
     dtype: DType | None = None,
     sizes: Any = "inferred",
+    refuses: bool = False,
 ) -> Tensor:
-    """A node that applies a function; its shape and dtype are found out if they are not given.
+    """A node that applies a function; its shape and dtype are found out if they are not given
+    (`refuses`: see `shapes.infer`).
 
     Raises:
         ShapeMismatch, DTypeMismatch: if the function refuses the shapes and dtypes of its inputs.
@@ -284,7 +286,7 @@ def make(
     if isinstance(sizes, str):
         try:
             known = [(each.sizes, each.dtype.element) for each in inputs]
-            sizes, element = shapes.infer(function, known)
+            sizes, element = shapes.infer(function, known, refuses)
         except Error as error:
             names = ", ".join(f"{each.name} {each.shape}" for each in inputs)
             wrong = DTypeMismatch if isinstance(error, TypeError) else ShapeMismatch

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gradatim.frontends.names import look_in, own_names
-from gradatim.frontends.tensorflow import dtypes, random, shapes
-from gradatim.frontends.tensorflow.arrays import ones, zeros
-from gradatim.frontends.tensorflow.graph import Tensor, constant
+from gradatim.frontends.tensorflow import arrays, dtypes, graph, random, shapes
+from gradatim.frontends.tensorflow.graph import Tensor
 
 
 def _initializer(function: Callable[..., Tensor]) -> Callable[..., Any]:
@@ -30,19 +29,19 @@ def _initializer(function: Callable[..., Tensor]) -> Callable[..., Any]:
 @_initializer
 def zeros_initializer(shape: Any, dtype: Any) -> Tensor:
     """Zeros."""
-    return zeros(shape, dtype)
+    return arrays.zeros(shape, dtype)
 
 
 @_initializer
 def ones_initializer(shape: Any, dtype: Any) -> Tensor:
     """Ones."""
-    return ones(shape, dtype)
+    return arrays.ones(shape, dtype)
 
 
 @_initializer
 def constant_initializer(shape: Any, dtype: Any, value: Any = 0, **options: Any) -> Tensor:
     """One value, or the given ones."""
-    return constant(value, dtype, shape)
+    return graph.constant(value, dtype, shape)
 
 
 @_initializer
@@ -114,7 +113,7 @@ def he_normal(seed: Any = None) -> Any:
 
 xavier_initializer = glorot_uniform_initializer
 
-# In `tf.initializers` and `tf.keras.initializers` they have shorter names.
+# In `tf.initializers` they have shorter names.
 SHORT = {
     name.removesuffix("_initializer"): value
     for name, value in list(globals().items())
@@ -122,5 +121,5 @@ SHORT = {
 }
 globals().update(SHORT)
 
-__all__ = [*own_names(__name__), *SHORT, "xavier_initializer"]
+__all__ = [name for name in own_names(__name__) if name not in SHORT]
 __getattr__, __dir__ = look_in("tf.initializers", globals())

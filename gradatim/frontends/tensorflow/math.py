@@ -65,6 +65,9 @@ _BINARY: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+_QUESTIONS = ("equal", "not_equal", "greater", "greater_equal", "less", "less_equal")
+
+
 def kind_of(name: str) -> str:
     """TensorFlow's name of an operation's kind: `squared_difference` is SquaredDifference."""
     return "".join(part.capitalize() for part in name.split("_"))
@@ -74,8 +77,9 @@ def _unary(name: str, function: Callable[..., Any]) -> Callable[..., Tensor]:
     kind = kind_of(name)
 
     def apply(x: Any, name: str | None = None) -> Tensor:
-        return make(kind, function, [convert(x)], name)
+        return make(kind, function, [convert(x)], name, dtype=truth)
 
+    truth = dtypes.bool if name.startswith("is_") else None
     apply.__name__, apply.__doc__ = name, f"`{name}` of each element."
     return apply
 
@@ -90,8 +94,9 @@ def _binary(name: str, function: Callable[..., Any]) -> Callable[..., Tensor]:
                 f"Input 'y' of '{kind}' Op has type {inputs[1].dtype.name} that does not match "
                 f"type {inputs[0].dtype.name} of argument 'x': use tf.cast"
             )
-        return make(kind, function, inputs, name)
+        return make(kind, function, inputs, name, dtype=truth, refuses=True)
 
+    truth = dtypes.bool if name in _QUESTIONS else None
     apply.__name__, apply.__doc__ = name, f"`{name}` of two tensors, element by element."
     return apply
 
@@ -249,7 +254,11 @@ def _place(name: str, function: Callable[..., Any]) -> Callable[..., Tensor]:
         dim = 0 if axis is None else int(axis)
         wanted = dtypes.as_dtype(output_type)
         return make(
-            kind, lambda value: function(value, dim).to(wanted.element), [convert(input)], name
+            kind,
+            lambda value: function(value, dim).to(wanted.element),
+            [convert(input)],
+            name,
+            dtype=wanted,
         )
 
     kind = {"argmax": "ArgMax", "argmin": "ArgMin"}[name]
@@ -296,7 +305,7 @@ def matmul(
         y = y.transpose(-1, -2) if transpose_b or adjoint_b else y
         return x @ y
 
-    return make("MatMul", function, together(a, b), name)
+    return make("MatMul", function, together(a, b), name, refuses=True)
 
 
 def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:

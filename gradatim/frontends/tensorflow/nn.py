@@ -183,7 +183,7 @@ def dropout(
         return node
     keep = convert(keep_prob, node.dtype)
     mask = keep_mask(node, keep, seed)
-    return make("Dropout", lambda v, p, m: v / p * m, [node, keep, mask], name)
+    return make("Dropout", lambda v, p, m: v / p * m, [node, keep, mask], name, sizes=node.sizes)
 
 
 def conv2d(

@@ -164,16 +164,20 @@ _STAND_INS = (7, 11)
 
 
 def infer(
-    function: Callable[..., Any], inputs: Sequence[tuple[Known, DType] | Any]
+    function: Callable[..., Any],
+    inputs: Sequence[tuple[Known, DType] | Any],
+    refuses: bool = False,
 ) -> tuple[Known, DType | None]:
     """The shape and dtype of what a function of tensors gives. Nothing is computed.
 
     Args:
         function: on Gradatim's tensors.
         inputs: for each argument its shape and dtype.
+        refuses: the function is one that takes all shapes or none but for sizes that must be equal
+            (or 1): if it refuses every size there is for the unknown ones, the shapes do not fit.
 
     Raises:
-        What the function raises, if all shapes are known.
+        What the function raises, if all shapes are known, or no sizes fit.
 
     Example:
         >>> from gradatim.graph.dtypes import float32
@@ -185,14 +189,10 @@ def infer(
     certain = all(None not in shape for shape, _ in inputs)
     found = []
     for size in _STAND_INS[:1] if certain else _STAND_INS:
-        stand_ins = [
-            ops.zeros([size if n is None else n for n in shape], dtype=dtype)
-            for shape, dtype in inputs
-        ]
         try:
-            result = function(*stand_ins)
+            result = _try(function, inputs, size)
         except Exception:
-            if certain:
+            if certain or (refuses and not _some_fit(function, inputs)):
                 raise
             return None, None
         if not isinstance(result, Tensor):
@@ -203,6 +203,28 @@ def infer(
         return None, first.dtype
     sizes = tuple(int(a) if a == b else None for a, b in zip(first.shape, last.shape))
     return sizes, first.dtype
+
+
+def _try(function: Callable[..., Any], inputs: Any, size: int) -> Any:
+    """What the function gives with one size for all unknown ones."""
+    return function(
+        *(
+            ops.zeros([size if n is None else n for n in shape], dtype=dtype)
+            for shape, dtype in inputs
+        )
+    )
+
+
+def _some_fit(function: Callable[..., Any], inputs: Any) -> bool:
+    """Whether the function takes any of the sizes that stand in the shapes, or 1, for the unknown
+    ones."""
+    for size in {1, *(n for shape, _ in inputs for n in shape if n is not None)}:
+        try:
+            _try(function, inputs, size)
+        except Exception:
+            continue
+        return True
+    return False
 
 
 __all__ = ["Dimension", "TensorShape"]

@@ -292,14 +292,14 @@ def get_variable(
     initializer = initializer or scope.initializer
     if initializer is None:
         initializer = glorot_uniform_initializer() if dtype.is_floating else zeros_initializer()
-    if isinstance(initializer, type):
-        initializer = initializer()
     with name_scope(None):
         if callable(initializer):
             sizes = shapes.known(shape)
             if sizes is None or None in sizes:
                 raise ShapeMismatch(f"The shape of variable {full} has to be known, got {shape!r}")
             value: Any = initializer(list(sizes), dtype=dtype)
+            if callable(value):  # it was a kind of initializer: one without settings
+                value = value(list(sizes), dtype=dtype)
         else:
             value = initializer if shape is None else constant(initializer, dtype, shape)
         made = Variable(value, trainable, collections, name=full)

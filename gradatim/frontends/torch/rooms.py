@@ -54,7 +54,6 @@ ROOMS: dict[str, list[str]] = {
     "signal.windows": ["gradatim.signal.windows"],
     "random": ["gradatim.random"],
     "functional": ["gradatim"],
-    "tensor": ["gradatim.tensor"],
     "serialization": ["gradatim.frontends.torch.files"],
     "testing": ["gradatim.frontends.torch.closeness"],
 }  # fmt: skip

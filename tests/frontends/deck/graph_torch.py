@@ -1,5 +1,6 @@
 import torch
 from torch.autograd import Variable
+
 torch.manual_seed(0)
 
 # Tensor dimensions

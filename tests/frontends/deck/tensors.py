@@ -1,4 +1,5 @@
 import torch
+
 torch.manual_seed(0)
 
 # Neural network dimensions
@@ -14,7 +15,6 @@ wl2 = torch.randn(hid_dim, out_dim).type(torch.FloatTensor)
 
 learning_rate = 1e-6
 for epoch in range(500):
-
     # Computational graph
     h = x.mm(wl1)
     h_relu = h.clamp(min=0)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gradatim.device import Device
 from gradatim.frontends.names import look_in
-from gradatim.frontends.torch import amp as amp
+from gradatim.frontends.torch.cuda import amp as amp
 from gradatim.frontends.torch.legacy import NAMES, tensor_type
 from gradatim.realize import synchronize as _synchronize
 

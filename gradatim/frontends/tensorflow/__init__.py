@@ -58,7 +58,7 @@ _HINTS = {
 
 make_rooms(
     __name__,
-    "tensorflow",
+    "tf",
     {
         "app": [f"{_HERE}.flags"],
         "linalg": [f"{_HERE}.math"],
@@ -70,6 +70,8 @@ make_rooms(
     },
 )
 __getattr__, __dir__ = look_in("tf", globals(), _PLACES, _HINTS)
+
+_sys.modules[f"{__name__}.app"].flags = flags
 
 # `import tensorflow.compat.v1 as tf` is this module.
 _this = _sys.modules[__name__]

@@ -437,7 +437,7 @@ def _get_item(self: Tensor, key: Any) -> Tensor:
         found = dict(zip(nodes, values))
         return x[tuple(_resolved(each, found) for each in keys)]
 
-    if self.kind in ("Shape", "Pack") and not nodes:
+    if self.kind in ("Shape", "Pack") and not nodes and len(self.sizes or ()) == 1:
         count = () if all(isinstance(each, int) for each in keys) else (None,)
         return make("StridedSlice", function, [self], dtype=self.dtype, sizes=count)
     return make("StridedSlice", function, [self, *nodes])

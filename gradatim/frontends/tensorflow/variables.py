@@ -289,7 +289,7 @@ def get_variable(
             f"mean to set reuse=tf.AUTO_REUSE in variable_scope?"
         )
     dtype = dtypes.as_dtype(dtype or dtypes.float32)
-    initializer = initializer or scope.initializer
+    initializer = scope.initializer if initializer is None else initializer
     if initializer is None:
         initializer = glorot_uniform_initializer() if dtype.is_floating else zeros_initializer()
     with name_scope(None):

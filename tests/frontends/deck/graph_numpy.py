@@ -1,5 +1,4 @@
 import numpy as np
-
 np.random.seed(0)
 
 # Tensor dimensions
@@ -13,7 +12,7 @@ t3 = np.random.rand(d1, d2)
 # Computational graph
 a = t1 + t2
 b = a * t3
-c = np.sum(b)  # 8.80812307798
+c = np.sum(b) # 8.80812307798
 
 # Gradient computation
 grad_c = 1.0

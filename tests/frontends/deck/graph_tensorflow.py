@@ -1,6 +1,5 @@
 import numpy as np
 import tensorflow as tf
-
 np.random.seed(0)
 
 # Tensor dimensions
@@ -25,6 +24,8 @@ with tf.Session() as sess:
         t3: np.random.rand(d1, d2),
     }
 
-    out = sess.run([c, grad_t1, grad_t2, grad_t3], feed_dict=values)
+    out = sess.run([c, grad_t1,
+                   grad_t2, grad_t3],
+                  feed_dict=values)
 
     c_val, grad_t1_val, grad_t2_val, grad_t3_val = out

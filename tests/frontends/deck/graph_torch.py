@@ -1,6 +1,5 @@
 import torch
 from torch.autograd import Variable
-
 torch.manual_seed(0)
 
 # Tensor dimensions

@@ -1,6 +1,5 @@
 import torch
 from torch.autograd import Variable
-
 torch.manual_seed(0)
 
 # Neural network dimensions
@@ -12,7 +11,9 @@ y = Variable(torch.randn(n, out_dim), requires_grad=False)
 
 # Model definition
 model = torch.nn.Sequential(
-    torch.nn.Linear(in_dim, hid_dim), torch.nn.ReLU(), torch.nn.Linear(hid_dim, out_dim)
+    torch.nn.Linear(in_dim, hid_dim),
+    torch.nn.ReLU(),
+    torch.nn.Linear(hid_dim, out_dim)
 )
 
 # Loss function
@@ -20,9 +21,11 @@ criterion = torch.nn.MSELoss()
 
 # Optimization function
 learning_rate = 1e-6
-optimizer = torch.optim.SGD(model.parameters(), learning_rate)
+optimizer = torch.optim.SGD(model.parameters(),
+                           learning_rate)
 
 for epoch in range(500):
+
     # Forward pass
     y_pred = model(x)
     loss = criterion(y_pred, y)

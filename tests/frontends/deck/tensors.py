@@ -1,5 +1,4 @@
 import torch
-
 torch.manual_seed(0)
 
 # Neural network dimensions
@@ -15,6 +14,7 @@ wl2 = torch.randn(hid_dim, out_dim).type(torch.FloatTensor)
 
 learning_rate = 1e-6
 for epoch in range(500):
+
     # Computational graph
     h = x.mm(wl1)
     h_relu = h.clamp(min=0)

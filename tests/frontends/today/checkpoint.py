@@ -1,4 +1,4 @@
-"""A custom autograd.Function, hooks, a plateau schedule, and a checkpoint that training resumes from."""
+"""A custom autograd.Function, hooks, schedules, and a checkpoint that training resumes from."""
 
 import os
 import tempfile

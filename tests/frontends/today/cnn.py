@@ -1,4 +1,4 @@
-"""Digits with a convolutional network: torchvision's MNIST and transforms, DataLoader, a schedule."""
+"""Digits with a convolutional network: torchvision's MNIST and transforms, DataLoader."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""A small Transformer, written out: it learns to reverse a sequence. float64, a warm-up schedule."""
+"""A small Transformer, written out: it learns to reverse a sequence."""
 
 import math
 

@@ -432,7 +432,7 @@ tf.app.run()
 
 def test_the_tutorials_program(run):
     said = run(PROGRAM, "--steps", "200")
-    assert said.out == "True\n55000 (5000, 10)\n3\n" and not said.status, said.err
+    assert said.out == "True\n55000 (5000, 10) 3\n" and not said.status, said.err
 
 
 def test_a_second_run_of_a_kind_computes_nothing_in_python(sess):

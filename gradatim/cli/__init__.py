@@ -1,4 +1,4 @@
-"""The command line: `gradatim train`, `predict`, `evaluate`, `summary`, `info`, `data export`.
+"""The command line: `gradatim train`, `predict`, `evaluate`, `run`, `info`, `data export`, ...
 
 A thin layer: options, words and tables for a person. What happens is in `gradatim.train`. Every
 mistake of the user's ends in one line and exit status 2, without a traceback (unless `--debug`).

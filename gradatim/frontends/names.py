@@ -110,8 +110,10 @@ def _exported(place: str) -> frozenset[str]:
         if error.name is not None and place.startswith(error.name):
             return frozenset()
         raise
-    listed = vars(module).get("__all__") or dir(module)
-    return frozenset(name for name in listed if _is_public(module, name))
+    listed = vars(module).get("__all__")
+    if listed is not None and module.__name__.startswith(f"{__name__.rpartition('.')[0]}."):
+        return frozenset(listed)  # a front end's own: as it says
+    return frozenset(name for name in listed or dir(module) if _is_public(module, name))
 
 
 def _is_public(module: types.ModuleType, name: str) -> bool:

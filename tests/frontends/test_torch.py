@@ -141,6 +141,28 @@ def test_a_scaler_leaves_out_a_step_with_an_infinite_gradient():
     assert again.get_scale() == 4.0
 
 
+def test_a_schedule_of_ones_own_by_its_old_name():
+    from gradatim.frontends.torch.optim.lr_scheduler import _LRScheduler
+
+    class Halving(_LRScheduler):
+        def get_lr(self):
+            return [rate * 0.5**self.last_epoch for rate in self.base_lrs]
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    schedule = Halving(optimizer)
+    optimizer.step()
+    schedule.step()
+    assert schedule.get_last_lr() == [0.5]
+
+
+def test_anomalies_are_detected_until_they_are_not():
+    torch.autograd.set_detect_anomaly(True)
+    with pytest.raises(RuntimeError, match="log gave -inf"):
+        torch.zeros(1).log()
+    torch.autograd.set_detect_anomaly(False)
+    assert torch.zeros(1).log().item() == -float("inf")
+
+
 def test_close_tensors_are_close():
     torch.testing.assert_close(torch.ones(2), torch.ones(2) + 1e-7)
     with pytest.raises(AssertionError):

@@ -46,6 +46,38 @@ def test_transforms_of_pictures(digits):
     assert np.array_equal(np.asarray(back), whole)
 
 
+def test_a_turn_is_clockwise_and_no_change_is_none(digits):
+    image, _ = digits[0]
+    whole = np.asarray(image)
+    assert np.array_equal(np.asarray(transforms.RandomAffine(0)(image)), whole)
+    turned = np.asarray(transforms.RandomAffine((90, 90))(image))
+    assert np.array_equal(turned, np.rot90(whole, -1))
+    torch.manual_seed(0)
+    moved = np.asarray(transforms.RandomAffine(0, translate=(0.2, 0.2))(image))
+    assert moved.shape == (28, 28) and not np.array_equal(moved, whole)
+
+
+def test_pieces_and_holes(digits):
+    image, _ = digits[0]
+    assert transforms.RandomResizedCrop((10, 12))(image).size == (12, 10)
+    holes = transforms.RandomErasing(1.0, scale=(0.1, 0.2))(torch.ones(1, 28, 28)) == 0
+    assert 0.05 < holes.float().mean().item() < 0.25
+    assert transforms.RandomApply([transforms.Pad(1)], p=1.0)(image).size == (30, 30)
+    assert transforms.RandomChoice([transforms.Pad(1)])(image).size == (30, 30)
+
+
+def test_the_second_version_of_transforms(digits, run):
+    program = """
+import torch
+from torchvision import datasets
+from torchvision.transforms import v2
+steps = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
+image, _ = datasets.MNIST(".", train=False, transform=steps)[0]
+print(image.shape, image.dtype, image.max().item())
+"""
+    assert run(program).out == "torch.Size([1, 28, 28]) torch.float32 1.0\n"
+
+
 def test_random_ones_draw_from_the_seed(digits):
     image, _ = digits[0]
     crop = transforms.RandomCrop(28, padding=4)

@@ -26,11 +26,14 @@ ROOMS: dict[str, list[str]] = {
         )
     },
     "optim": ["gradatim.optim"],
-    "optim.lr_scheduler": ["gradatim.optim.lr_scheduler"],
+    "optim.lr_scheduler": ["gradatim.optim.lr_scheduler", "gradatim.frontends.torch.schedules"],
     "optim.optimizer": ["gradatim.optim.optimizer"],
     "optim.swa_utils": ["gradatim.optim.swa_utils"],
     **{f"optim.{name}": ["gradatim.optim"] for name in ("adam", "adamw", "sgd", "rmsprop")},
-    "autograd": ["gradatim.frontends.torch.variable", "gradatim.autograd"],
+    "autograd": [
+        "gradatim.frontends.torch.variable", "gradatim.frontends.torch.anomalies",
+        "gradatim.autograd",
+    ],
     "autograd.function": ["gradatim.autograd"],
     "autograd.functional": ["gradatim.autograd.functional", "gradatim.autograd.transforms"],
     "autograd.variable": ["gradatim.frontends.torch.variable"],

@@ -7,6 +7,7 @@ number of threads, and float32 is never computed with less.
 from __future__ import annotations
 
 import os
+import types
 from typing import Any
 
 from gradatim.device import Device
@@ -26,7 +27,10 @@ __all__ = [
     "set_num_threads",
     "set_warn_always",
     "use_deterministic_algorithms",
+    "version",
 ]
+
+version = types.SimpleNamespace(__version__="2.13.0", cuda=None, hip=None, git_version=None)
 
 _threads: list[int] = []
 _precision = ["highest"]

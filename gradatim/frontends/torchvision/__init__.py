@@ -1,9 +1,15 @@
 """torchvision's names: MNIST from inside the package, and the usual transforms of pictures."""
 
+import sys as _sys
+
 from gradatim.frontends.names import look_in
 from gradatim.frontends.torchvision import datasets as datasets
 from gradatim.frontends.torchvision import transforms as transforms
 from gradatim.frontends.torchvision import utils as utils
+
+# The names of `transforms.v2` are those of `transforms`.
+transforms.v2 = _sys.modules[f"{transforms.__name__}.v2"] = transforms
+transforms.__path__ = []
 
 __version__ = "0.28.0+gradatim"
 

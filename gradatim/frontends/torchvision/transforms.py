@@ -15,6 +15,7 @@ import numpy as np
 from gradatim import ops
 from gradatim.frontends.names import look_in
 from gradatim.frontends.torchvision._pictures import as_array, as_picture, pillow, size_of
+from gradatim.graph.dtypes import integer_range
 from gradatim.graph.errors import ArgumentTypeError, ShapeError
 from gradatim.tensor import Tensor
 
@@ -93,6 +94,30 @@ class PILToTensor(Transform):
 
     def __call__(self, image: Any) -> Tensor:
         return ops.tensor(as_array(image))
+
+
+class ToImage(PILToTensor):
+    """A picture as a uint8 tensor (C, H, W) (of `transforms.v2`)."""
+
+
+class ConvertImageDtype(Transform):
+    """A tensor of another dtype; whole numbers become fractions of their largest."""
+
+    def __init__(self, dtype: Any, scale: bool = True):
+        self.dtype, self.scale = dtype, scale
+
+    def __call__(self, image: Any) -> Any:
+        wide = self.scale and self.dtype.is_floating_point and not image.dtype.is_floating_point
+        return (
+            image.to(self.dtype) / integer_range(image.dtype)[1] if wide else image.to(self.dtype)
+        )
+
+
+class ToDtype(ConvertImageDtype):
+    """A tensor of another dtype (of `transforms.v2`), scaled only if that is asked for."""
+
+    def __init__(self, dtype: Any, scale: bool = False):
+        super().__init__(dtype, scale)
 
 
 class ToPILImage(Transform):
@@ -331,6 +356,8 @@ def _need_picture(name: str, image: Any) -> None:
         raise ArgumentTypeError(f"{name} takes a picture, got a tensor: put it before ToTensor()")
 
 
-__getattr__, __dir__ = look_in("torchvision.transforms", globals())
+__getattr__, __dir__ = look_in(
+    "torchvision.transforms", globals(), ["gradatim.frontends.torchvision.warps"]
+)
 
 del look_in

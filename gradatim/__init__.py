@@ -12,7 +12,7 @@ import importlib
 from math import e, inf, nan, pi
 from typing import Any
 
-from gradatim import autograd, ops, random
+from gradatim import autograd, ops, random, switches
 from gradatim.autograd import (
     enable_grad,
     grad,
@@ -58,6 +58,16 @@ from gradatim.graph.errors import (
     NonFiniteError,
     ShapeError,
 )
+from gradatim.limits import finfo, iinfo
+from gradatim.memory_format import Layout as layout
+from gradatim.memory_format import MemoryFormat as memory_format
+from gradatim.memory_format import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    preserve_format,
+    strided,
+)
 from gradatim.ops.arguments import result_dtype as result_type
 from gradatim.printing import set_printoptions
 from gradatim.random import (
@@ -71,10 +81,20 @@ from gradatim.random import (
     set_rng_state,
 )
 from gradatim.realize import detect_anomaly, eager, synchronize
+from gradatim.settings import (
+    from_file,
+    get_default_device,
+    is_storage,
+    set_default_device,
+    set_flush_denormal,
+    typename,
+)
 from gradatim.tensor import Device as device
 from gradatim.tensor import Size, Tensor
 
 __version__ = "0.1.0"
+
+globals().update({name: getattr(switches, name) for name in switches.__all__})
 
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
@@ -82,15 +102,22 @@ newaxis = None
 dtype = DType
 
 globals().update(ops.top_level())
+globals().update(ops.in_place_functions())
+from gradatim.ops.native_norms import batch_norm, instance_norm  # noqa: E402
 
 # Rooms that are imported when first named, so that `import gradatim` stays fast; and names in them.
-_ROOMS = ("cli", "data", "explain", "linalg", "nn", "optim", "train")
+_ROOMS = (
+    "array_api", "cli", "data", "distributions", "explain", "func", "linalg", "metrics", "nn",
+    "optim", "signal", "special", "train", "utils", "weights",
+)  # fmt: skip
 _NAMES = {
     "explain_program": "gradatim.explain.program",
     "load": "gradatim.train.saved",
+    "save": "gradatim.weights.saving",
     "save_model": "gradatim.train.saved",
     "summary": "gradatim.train.summary",
     "Trainer": "gradatim.train.trainer",
+    "vmap": "gradatim.func.vmap",
 }
 
 
@@ -99,9 +126,11 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"gradatim.{name}")
     if name in _NAMES:
         return getattr(importlib.import_module(_NAMES[name]), name)
-    hint = ": use gd.save_model(model, path), or pickle for a state dict" if name == "save" else ""
-    raise AttributeError(f"module 'gradatim' has no attribute {name!r}{hint}")
+    raise AttributeError(f"module 'gradatim' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_ROOMS, *_NAMES})
+
+
+importlib.import_module("gradatim.interop").install()

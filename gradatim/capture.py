@@ -36,6 +36,9 @@ class CannotCapture(BaseException):
 class Capture:
     """What is noted while a function runs in capture."""
 
+    is_loop = False  # whether it is the step of a loop (ops/loops.py)
+    redraws = False  # whether random draws are `draw`'s to make: see func/vmap.py
+
     def __init__(self, cleared: frozenset[int] = frozenset()) -> None:
         self.start = _node_number()
         self.outside: list[tuple[int, int]] = []  # ranges of node numbers made by outside()
@@ -93,6 +96,10 @@ class Capture:
     def add_draw(self, node: Node, draw: Callable[[], Any]) -> None:
         """`node` holds random numbers: `draw()` gives new ones."""
         self.add_source(node, draw)
+
+    def draw(self, shape: Any, dtype: Any, draw: Callable[[], Any], wider: Any) -> Tensor:
+        """Random numbers, where `redraws`."""
+        raise NotImplementedError
 
     def note_grad(self, tensor: Tensor, cleared: bool) -> None:
         """`.grad` of a tensor is about to be set."""

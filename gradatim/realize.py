@@ -401,11 +401,23 @@ def value_of(node: Node) -> np.ndarray[Any, Any]:
     return current_engine().to_host(node.buffer)
 
 
-def drawn(shape: tuple[int, ...], dtype: DType, draw: Callable[[], np.ndarray[Any, Any]]) -> Tensor:
+def drawn(
+    shape: tuple[int, ...],
+    dtype: DType,
+    draw: Callable[[], np.ndarray[Any, Any]],
+    wider: Callable[[tuple[int, ...]], np.ndarray[Any, Any]] | None = None,
+) -> Tensor:
     """A tensor of random numbers: `draw()` is called now, in program order, and again at each
     replay of a compiled step.
+
+    Args:
+        wider: draws one of these for each index of the leading dimensions given (for vmap); by
+            default one after the other.
     """
     from gradatim.tensor import wrap
+
+    if local.capture is not None and local.capture.redraws:
+        return local.capture.draw(shape, dtype, draw, wider)
 
     def contiguous() -> np.ndarray[Any, Any]:
         return np.ascontiguousarray(draw()).reshape(shape)

@@ -34,6 +34,7 @@ from gradatim.graph.errors import (
     nearest,
 )
 from gradatim.graph.node import COUNTED, NONE, Node, Shape, mode
+from gradatim.memory_format import Layout, lies_in, strided
 from gradatim.realize import Cell, compute, compute_now, flush, hold, local, state, track, value_of
 from gradatim.size import Size
 
@@ -375,8 +376,9 @@ class Tensor:
         return self._layout[2] if self._layout is not None else 0
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
-        """Whether the elements lie in memory in row-major order without gaps."""
-        return views.is_contiguous(tuple(self.shape), self._strides())
+        """Whether the elements lie in memory without gaps, in row-major order or in that of a
+        format such as `gd.channels_last`."""
+        return lies_in(tuple(self.shape), self._strides(), memory_format)
 
     def element_size(self) -> int:
         """Bytes of one element."""
@@ -408,8 +410,8 @@ class Tensor:
         return False
 
     @property
-    def layout(self) -> str:
-        return "strided"
+    def layout(self) -> Layout:
+        return strided
 
     def data_ptr(self) -> int:
         """The address of the first element. A parameter's stays the same through training."""
@@ -611,10 +613,34 @@ class Tensor:
             return array.astype(dtype)
         return array.copy() if copy else array
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self, /, *, stream: Any = None, max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None, copy: bool | None = None,
+    ) -> Any:  # fmt: skip
+        """The memory as a DLPack capsule, for another library's `from_dlpack`."""
         if self.requires_grad:
             raise GradientError("Can't export tensors that require gradient, use tensor.detach()")
-        return self._expose().__dlpack__(**options)
+        options = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
+        given: Any = {name: value for name, value in options.items() if value is not None}
+        return self._expose().__dlpack__(stream=stream, **given)
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        """The namespace of the array API standard: `gradatim.array_api`."""
+        if api_version is not None and api_version not in (
+            "2021.12", "2022.12", "2023.12", "2024.12",
+        ):  # fmt: skip
+            raise ArgumentError(
+                f"version {api_version} of the array API standard is not known: gradatim.array_api "
+                f"has 2024.12"
+            )
+        import gradatim.array_api
+
+        return gradatim.array_api
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """The tensor on another device, as the array API standard has it: there is the CPU."""
+        Device(device)
+        return self
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)

@@ -5,7 +5,9 @@ puts the new content back step by step, so that a new base results (functionaliz
 itself never mutates.
 
 A step is a plain tuple, `("slice", starts, stops, steps)`, `("permute", axes)`,
-`("reshape", shape)` or `("expand", shape)`.
+`("reshape", shape)`, `("expand", shape)`, `("windows", axis, size, step)` (the windows of an axis,
+laid along a new last one) or `("strided", shape, strides, offset)` (of what lies in row-major order
+without gaps).
 """
 
 from __future__ import annotations
@@ -63,7 +65,37 @@ def apply_step(x: Node, step: Step) -> Node:
         return p.permute(x, step[1])
     if kind == "reshape":
         return p.reshape(x, step[1])
-    return p.expand(x, step[1])
+    if kind == "expand":
+        return p.expand(x, step[1])
+    if kind == "strided":
+        return p.gather(p.reshape(x, (x.size,)), _strided_places(x, step))
+    axis = step[1]
+    found = p.gather(p.permute(x, _axis_first(x, axis)), _window_places(x, step))
+    order = (*range(2, axis + 2), 0, *range(axis + 2, x.ndim + 1), 1)
+    return p.permute(found, order)
+
+
+def _axis_first(x: Node, axis: int) -> Shape:
+    return (axis, *(k for k in range(x.ndim) if k != axis))
+
+
+def _strided_places(x: Node, step: Step) -> Node:
+    """Where each element of a strided view lies among those of `x`."""
+    shape, strides, offset = step[1:]
+    places = p.full(shape, offset, int64, x.device)
+    for axis, (extent, stride) in enumerate(zip(shape, strides)):
+        if extent > 1 and stride:
+            line = p.iota(shape, axis, int64, x.device)
+            places = p.add(places, p.mul(line, p.constant(stride, int64, x.device)))
+    return places
+
+
+def _window_places(x: Node, step: Step) -> Node:
+    """(windows, size): which place of the axis each place of each window is."""
+    axis, size, stride = step[1:]
+    count = (x.shape[axis] - size) // stride + 1
+    first = p.mul(p.iota((count, size), 0, int64, x.device), p.constant(stride, int64, x.device))
+    return p.add(first, p.iota((count, size), 1, int64, x.device))
 
 
 def apply_path(x: Node, path: Path) -> Node:
@@ -83,8 +115,18 @@ def apply_to_array(x: np.ndarray[Any, Any], path: Path) -> np.ndarray[Any, Any]:
             x = x.transpose(step[1])
         elif kind == "reshape":
             x = x.reshape(step[1])
-        else:
+        elif kind == "expand":
             x = np.broadcast_to(x, step[1])
+        elif kind == "strided":
+            x = x.reshape(-1)[min(step[3], x.size) :]
+            x = np.lib.stride_tricks.as_strided(
+                x, step[1], tuple(n * x.itemsize for n in step[2]), writeable=x.flags.writeable
+            )
+        else:
+            axis, size, stride = step[1:]
+            x = np.lib.stride_tricks.sliding_window_view(
+                x, size, axis, writeable=x.flags.writeable
+            )[(*(slice(None),) * axis, slice(None, None, stride))]
     return x
 
 
@@ -96,6 +138,8 @@ def put(x: Node, path: Path, new: Node) -> Node:
     kind = step[0]
     if kind == "expand" and rest:
         return _put_below_expand(x, step, rest, new)
+    if kind in ("strided", "windows"):
+        return _put_by_place(x, path, new)
     if rest:
         new = put(apply_step(x, step), rest, new)
     if kind == "permute":
@@ -112,6 +156,15 @@ def put(x: Node, path: Path, new: Node) -> Node:
     if new.shape == x.shape:
         return new
     return p.update_slice(x, new, [p.constant(a, int64, x.device) for a in starts], steps)
+
+
+def _put_by_place(x: Node, path: Path, new: Node) -> Node:
+    """Write to a view that may hold an element of `x` more than once: of what is written to one
+    place the last stays, and what the view does not show stays as it is."""
+    line = p.reshape(p.iota((x.size,), 0, int64, x.device), x.shape)
+    places = p.reshape(apply_path(line, path), (new.size,))
+    flat = p.scatter_set(p.reshape(x, (x.size,)), places, p.reshape(new, (new.size,)))
+    return p.reshape(flat, x.shape)
 
 
 def _put_below_expand(x: Node, step: Step, rest: Path, new: Node) -> Node:
@@ -134,7 +187,8 @@ def _put_below_expand(x: Node, step: Step, rest: Path, new: Node) -> Node:
 
 
 def has_slice(path: Path) -> bool:
-    return any(step[0] == "slice" for step in path)
+    """Whether the path leaves something out, or reads it more than once."""
+    return any(step[0] in ("slice", "strided", "windows") for step in path)
 
 
 # --- strides -------------------------------------------------------------------------------------
@@ -146,6 +200,15 @@ def sliced(shape: Shape, strides: Shape, step: Step) -> tuple[Shape, Shape, int]
     new_shape = tuple(max(0, -(-(b - a) // s)) for a, b, s in zip(starts, stops, steps))
     offset = sum(a * t for a, t, n in zip(starts, strides, shape) if n)
     return new_shape, tuple(s * t for s, t in zip(steps, strides)), offset
+
+
+def memory_order(shape: Shape, strides: Shape) -> Shape | None:
+    """The order of the dimensions in which the elements lie in memory one after the other, or None
+    if there are gaps between them."""
+    order = tuple(sorted(range(len(shape)), key=lambda k: (-strides[k], k)))
+    order = tuple(k for k in order if shape[k] == 1) + tuple(k for k in order if shape[k] != 1)
+    dense = is_contiguous(tuple(shape[k] for k in order), tuple(strides[k] for k in order))
+    return order if dense else None
 
 
 def expanded_strides(shape: Shape, strides: Shape, new_shape: Shape) -> Shape:

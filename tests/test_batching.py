@@ -7,7 +7,8 @@ import pytest
 
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
-from gradatim.graph.batching import RULES, batch, can_batch, spread
+from gradatim.graph.batching import RULES, can_batch, spread, vectorize
+from gradatim.graph.scan import Body
 from gradatim.realize import compute
 
 COUNT = 3
@@ -21,6 +22,30 @@ def leaf(array):
 
 def place(k):
     return p.constant(k, dtypes.int64)
+
+
+def at(index, k):
+    """One number out of indices: (2, 2) -> ()."""
+    return p.reshape(p.slice_(index, (k, 0), (k + 1, 1), (1, 1)), ())
+
+
+def _step():
+    c, n, x, w = (
+        p.program_input(k, shape, dtype)
+        for k, (shape, dtype) in enumerate(
+            [
+                ((2,), dtypes.float64),
+                ((), dtypes.int64),
+                ((2,), dtypes.float64),
+                ((2,), dtypes.float64),
+            ]
+        )
+    )
+    new = p.add(p.mul(c, w), x)
+    return Body([c, n, x, w], [new, p.add(n, place(1)), p.mul(x, w)])
+
+
+STEP = _step()
 
 
 # An operation, and the shapes of its inputs ("i": indices below 4; "b": bools).
@@ -49,7 +74,55 @@ CASES = {
         [(4, 3), (2, 2)],
     ),
     "concatenate": (lambda a, b: p.concatenate([a, b, a], 1), [(2, 1), (2, 3)]),
+    "pad, of what differs": (lambda x, fill: p.pad(x, fill, (1, 2), (0, 1)), [(2, 3), ()]),
+    "dynamic_slice, starts": (
+        lambda x, index: p.dynamic_slice(x, [at(index, 0), at(index, 1)], (2, 2), (1, 2)),
+        [(5, 6), "i"],
+    ),
+    "update_slice, starts": (
+        lambda x, u, index: p.update_slice(x, u, [at(index, 0), at(index, 1)], (1, 2)),
+        [(5, 6), (4, 3), "i"],
+    ),
     "gather": (lambda x, index: p.gather(x, index), [(4, 2), "i"]),
+    "scatter_add": (lambda x, i, u: p.scatter_add(x, i, u), [(4, 2), "i", (2, 2, 2)]),
+    "scatter_set": (lambda x, i, u: p.scatter_set(x, i, u), [(4, 2), "i", (2, 2, 2)]),
+    **{
+        f"convolve, {groups} groups": (
+            lambda x, w, g=groups: p.convolve(x, w, (2, 1), (1, 0), (0, 2), (1, 2), g),
+            [(2, 4, 5, 6), (6, 4 // groups, 2, 3)],
+        )
+        for groups in (1, 2)
+    },
+    **{
+        f"convolve_input, {groups} groups": (
+            lambda g, w, n=groups: p.convolve_input(g, w, (2,), (1,), (0,), (1,), n, (5,)),
+            [(2, 6, 3), (6, 4 // groups, 2)],
+        )
+        for groups in (1, 2)
+    },
+    **{
+        f"convolve_kernel, {groups} groups": (
+            lambda x, g, n=groups: p.convolve_kernel(x, g, (2,), (1,), (0,), (1,), n, (2,)),
+            [(2, 4, 5), (2, 6, 3)],
+        )
+        for groups in (1, 2)
+    },
+    "window_sum": (lambda x: p.window_sum(x, (2,), (2,), (1,), (0,), (1,)), [(3, 5)]),
+    "window_spread": (lambda g: p.window_spread(g, (2,), (2,), (1,), (0,), (1,), (5,)), [(3, 3)]),
+    "window_argmax": (lambda x: p.window_argmax(x, (2,), (2,), (1,), (0,), (1,)), [(3, 5)]),
+    "window_gather": (lambda x, index: p.window_gather(x, index, 1), [(2, 4), "i"]),
+    "window_scatter": (lambda g, index: p.window_scatter(g, index, (4,)), [(2, 2), "i"]),
+    "variable": (lambda x: p.variable(p.neg(x)), [(2,)]),
+    "stop_gradient": (lambda x: p.stop_gradient(p.variable(p.neg(x))), [(2,)]),
+    "copy": (p.copy, [(2,)]),
+    "substitute": (p.substitute, [(2,), (2,)]),
+    "barrier": (lambda x, y: p.barrier([x], [y])[0], [(2,), (3,)]),
+    "custom_gradient": (lambda x: p.custom_gradient([x], [x], None)[0], [(2,)]),
+    "scan": (lambda c, x, w: p.scan(STEP, [c, place(0)], [x], [w], 4)[2], [(2,), (4, 2), (2,)]),
+    "scan, the last carry": (
+        lambda c, x, w: p.scan(STEP, [c, place(0)], [x], [w], 4)[0],
+        [(2,), (4, 2), (2,)],
+    ),
     "contract": (lambda a, b: p.contract(a, b, (1,), (0,)), [(2, 3), (3, 4)]),
     "contract, no free axes": (lambda a, b: p.contract(a, b, (0,), (0,)), [(3,), (3,)]),
     "contract, batched": (
@@ -57,6 +130,9 @@ CASES = {
         [(2, 3, 2, 4), (4, 2, 3, 5)],
     ),
     "sort": (lambda x: p.sort(x, 0, True)[1], [(4, 2)]),
+    "linalg": (lambda x: p.matrix_exp(x), [(2, 2)]),
+    "linalg, two operands": (lambda a, b: p.solve(a, b, None)[0], [(3, 3), (3, 2)]),
+    "linalg, several results": (lambda x: p.svd(x, False)[0], [(2, 3, 2)]),
 }
 
 
@@ -84,15 +160,11 @@ def test_a_batch_is_the_operation_on_each(function, shapes, has):
     inputs = [leaf(stack if batched else stack[0]) for stack, batched in zip(stacks, has)]
     one = [leaf(stack[0]) for stack in stacks]
     node = function(*one)
-    chain = [node] if node.primitive is not p.PICK else [node.inputs[0], node]
-    known = dict(zip(one, zip(inputs, has)))
-    for each in chain:
-        reads, flags = zip(*(known.get(n, (n, False)) for n in each.inputs))
-        if not can_batch(each, flags):
-            assert each.primitive.name in ("pad", "gather")
-            return
-        known[each] = batch(each, reads, flags, COUNT), True
-    found = known[node][0]
+    known = {n: x for n, x, batched in zip(one, inputs, has) if batched}
+    found = vectorize([node], known, COUNT)[0]
+    if found is None:  # the inputs that differ are not read
+        assert node.primitive is p.PICK or node.primitive is p.SUBSTITUTE
+        return
     singles = [
         function(*(leaf(s[k] if batched else s[0]) for s, batched in zip(stacks, has)))
         for k in range(COUNT)

@@ -98,6 +98,43 @@ def pools():
     return cases
 
 
+def matrices():
+    """Linear algebra. What reads one triangle of a symmetric matrix is in test_linalg_gradients.py,
+    as is whatever a user sees of all of it."""
+
+    def several(build, shapes, results, *params):
+        return [
+            (lambda *x, k=k: build(*x, *params)[k], [rng.normal(size=shape) for shape in each])
+            for each in shapes
+            for k in range(results)
+        ]
+
+    def one(build, shapes, *params):
+        return [
+            (lambda *x: build(*x, *params), [rng.normal(size=shape) for shape in each])
+            for each in shapes
+        ]
+
+    square, tall, wide = [(2, 3, 3)], [(3, 2)], [(2, 3)]
+    none = p.full((), 0, dtypes.float64)
+    return {
+        "inv": several(p.inv, [square, [(1, 1)], [(0, 2, 2)], [(0, 0)]], 1, None),
+        "solve": several(p.solve, [[(3, 3), (3, 2)], [(2, 2, 2), (2, 2, 1)]], 1, None),
+        "triangular_solve": one(p.triangular_solve, [[(3, 3), (3, 2)]], True, False)
+        + one(p.triangular_solve, [[(2, 3, 3), (2, 3, 1)]], False, True)
+        + one(p.triangular_solve, [[(18, 18), (18, 1)]], False, True),
+        "pinv": one(p.pinv, [tall, wide], none, none, False),
+        "lu": several(p.lu, [[(3, 3)], tall, wide, [(2, 2, 2)]], 1, None),
+        "qr": several(p.qr, [[(3, 3)], tall, wide], 2, False),
+        "svd": several(p.svd, [[(3, 3)], tall, wide], 3, False),
+        "svdvals": one(p.svdvals, [[(2, 3, 2)], wide]),
+        "det": one(p.det, [square, [(1, 1)], [(0, 2, 2)]]),
+        "slogdet": several(p.slogdet, [square], 2),
+        "cofactors": one(p.cofactors, [square, [(1, 1)], [(4, 4)]]),
+        "matrix_exp": one(p.matrix_exp, [square, [(1, 1)]]),
+    }
+
+
 def leaf(array):
     return p.value(np.asarray(array), array.shape, dtypes.float64)
 
@@ -164,9 +201,9 @@ UNARY = {
     "erfc": (p.erfc, normal),
     "erfinv": (p.erfinv, between(-0.8, 0.8)),
     "lgamma": (p.lgamma, positive),
+    "digamma": (p.digamma, positive),
     "copy": (p.copy, normal),
 }
-ONCE_ONLY = {"lgamma"}  # its second derivative would need the trigamma function
 
 BINARY = {
     "add": (p.add, normal, normal),
@@ -319,25 +356,30 @@ CASES = {
     ],
     **convolutions(),
     **pools(),
+    **matrices(),
     # By hand, below.
     "cast": [],
     "substitute": [],
     "custom_gradient": [],
+    "barrier": [],  # in test_checkpoint.py
     "scan": [],  # in test_scan.py
 }
-BY_HAND = {"cast", "substitute", "custom_gradient", "scan"}
+BY_HAND = {"cast", "substitute", "custom_gradient", "barrier", "scan"}
 
 ALL = [
     pytest.param(function, arrays, id=f"{name} {' '.join(str(a.shape) for a in arrays)}")
     for name, cases in CASES.items()
     for function, arrays in cases
 ]
-TWICE = [case for case in ALL if case.id.split()[0] not in ONCE_ONLY]
+
+# In test_linalg_gradients.py.
+SYMMETRIC = {"cholesky", "eigh", "eigvalsh", "geqrf", "ldl", "ldl_solve"}
+CASES |= {name: [] for name in SYMMETRIC}
 
 
 def test_every_rule_has_a_case():
     assert {primitive.name for primitive in RULES} == set(CASES)
-    assert {name for name, cases in CASES.items() if not cases} == BY_HAND
+    assert {name for name, cases in CASES.items() if not cases} == BY_HAND | SYMMETRIC
 
 
 # --- how they are checked -----------------------------------------------------------------------
@@ -403,7 +445,7 @@ def test_first_derivatives(function, arrays):
         np.testing.assert_allclose(ours, slope, **CLOSE, err_msg=f"input {k}")
 
 
-@pytest.mark.parametrize("function, arrays", TWICE)
+@pytest.mark.parametrize("function, arrays", ALL)
 def test_second_derivatives(function, arrays):
     """The gradient of Σ gradients · weights, by the rules and by differences of the gradients."""
 

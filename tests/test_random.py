@@ -529,7 +529,8 @@ def test_normal_of_tensors_has_their_means():
     numbers = gd.normal(mean, std)
     assert numbers.shape == (2, 3)
     assert numbers[:, 1].tolist() == [0.0, 1000.0]
-    assert not gd.normal(mean.requires_grad_(), std).requires_grad
+    gd.normal(mean.requires_grad_(), std).sum().backward()
+    assert mean.grad.tolist() == [[0.0], [0.0]]
 
 
 def test_certain_probabilities():

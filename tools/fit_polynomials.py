@@ -260,6 +260,14 @@ FITS: dict[str, Fit] = {
         _log2_erfc, 0.9199, 4.0, range(8), "float32",
         lambda x: mp.erfc(x) / mp.erf(x),
     ),
+    # tan(r) = r + r³ q(r²), asin and atan alike
+    "TAN": odd(mp.tan, QUARTER_PI, 7, "float32"),
+    "ASIN": odd(mp.asin, 0.5, 5, "float32"),
+    "ATAN": odd(mp.atan, 0.4143, 5, "float32"),
+    # erfc(x) = exp(-x²) q(t) / (1 + 2 x), t = (x - 4) / (x + 4), from 1/2 to where erfc is 0
+    "ERFC": Fit(
+        _scaled_erfc, (0.5 - 4) / (0.5 + 4), (10.1 - 4) / (10.1 + 4), range(12), "float32",
+    ),
     # The same in float64.
     "EXP_64": tail(mp.exp, lambda x: 1 + x, 2, -HALF_LN2, HALF_LN2, 10, "float64"),
     "EXPM1_64": tail(mp.expm1, _identity, 2, -HALF_LN2, HALF_LN2, 11, "float64"),

@@ -319,6 +319,26 @@ GROUPS = [
         graded=True,
     ),
     Group(
+        "parts and windows",
+        "x = normal(1000, 1000)\ny = normal(500, 1000)\nv = normal(1000)\ni = whole(1000, 1000)",
+        """
+        x.unfold(0, 3, 1) * 2
+        x.reshape(-1).as_strided((500000, 2), (1, 1), 5) + 1
+        t.block_diag(x, x)
+        t.select_scatter(x, v, 0, 5)
+        t.slice_scatter(x, y, 0, 500)
+        t.diagonal_scatter(x, v)
+        x.index_reduce(0, i, x, "mean")
+        x.index_reduce(0, i, x, "amax")
+        t.cartesian_prod(v, v)
+        t.combinations(v, 2)
+        t.permute_copy(x, (1, 0))
+        x.sum_to_size(1, 1000)
+        x.reshape(10, 10, 100, 100).contiguous(memory_format=t.channels_last)
+        """,
+        graded=True,
+    ),
+    Group(
         "indexing",
         "x = normal(1000, 1000)\ni = whole(1000, 1000)\nj = whole(1000, 1000, 1000)\n"
         "b = bits(1000, 1000)\nw = normal(10000, 100)\nk = whole(10000, 100, 100)",

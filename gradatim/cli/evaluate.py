@@ -19,9 +19,9 @@ def evaluate(
     ),
 ) -> None:
     """Print a model's metrics: on a table that has the target, or on MNIST's test digits."""
-    from gradatim.train import load
+    from gradatim.train.saved import load_predictor
 
-    model = load(run)
+    model = load_predictor(run)
     inputs, targets, source = _data(model, data)
     outputs = model.outputs(inputs)
     print(f"{len(targets):,} rows of {source}")

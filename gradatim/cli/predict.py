@@ -24,9 +24,9 @@ def predict(
     ),
 ) -> None:
     """Predict new rows, or the digit on a picture."""
-    from gradatim.train import load
+    from gradatim.train.saved import load_predictor
 
-    model = load(run)
+    model = load_predictor(run)
     if data.lower().endswith(PICTURES):
         _predict_picture(model, data)
     else:

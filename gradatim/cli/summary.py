@@ -10,9 +10,9 @@ def summary(
 ) -> None:
     """Show a model's layers, shapes and parameters."""
     import gradatim
-    from gradatim.train import load
     from gradatim.train import summary as summarize
+    from gradatim.train.saved import load_predictor
 
-    model = load(run)
+    model = load_predictor(run)
     x = None if model.input_size is None else gradatim.zeros(1, model.input_size)
     summarize(model.network, x)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gradatim.data.collate import default_collate, default_convert
 from gradatim.data.dataset import IterableDataset
+from gradatim.data.fetching import END, Recipe, realized
 from gradatim.data.samplers import BatchSampler, RandomSampler, SequentialSampler, draw_seed
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError
 
@@ -28,18 +26,24 @@ class DataLoader:
         shuffle: a new random order each epoch.
         sampler: the order in which to read; any iterable of indices.
         batch_sampler: the batches; any iterable of lists of indices.
-        num_workers: 0 reads from the default random stream as the data set and its transforms ask.
-            With W > 0, batch i is made from the random stream of worker i % W, each seeded as
-            PyTorch seeds that worker; the default stream is left alone. All of it happens in this
-            process and at the call: no other process or thread runs the data set.
+        num_workers: how many processes make batches, ahead of time, with random streams of their
+            own, seeded as PyTorch seeds them. 0 makes each batch in this process when it is asked
+            for, and reads from the default random stream as the data set and its transforms ask.
         collate_fn: makes a batch from a list of samples; `default_collate` unless given.
         drop_last: leave out a last batch that is not full.
         worker_init_fn: called with each worker's number, in its random stream.
         generator: where the order and the base seed are drawn from; None is the default stream.
-        prefetch_factor: with workers, how many batches' indices to draw ahead for each; 2 unless
-            given.
-        pin_memory, timeout, multiprocessing_context, persistent_workers, pin_memory_device,
-        in_order: accepted, and without effect.
+        timeout: seconds to wait for a worker's batch before giving up; 0 waits for ever.
+        multiprocessing_context: how workers are started: "fork", "spawn", "forkserver", a context
+            of `multiprocessing`, or None for the system's default.
+        prefetch_factor: how many batches of each worker are made ahead; 2 unless given.
+        persistent_workers: keep the workers for the next epoch.
+        in_order: hand batches out in order, or with False as they come.
+        pin_memory, pin_memory_device: accepted, and without effect.
+
+    With an `IterableDataset` each worker reads a copy of the whole: share it out with
+    `get_worker_info`. An error in a worker comes out here as an error of the same type, with the
+    worker's traceback.
 
     The values of a batch are computed when it is handed out.
 
@@ -77,7 +81,9 @@ class DataLoader:
         pin_memory_device: str = "",
         in_order: bool = True,
     ):
-        _check_workers(num_workers, prefetch_factor, timeout)
+        _check_workers(num_workers, prefetch_factor, timeout, persistent_workers)
+        if multiprocessing_context is not None:
+            _check_context(multiprocessing_context, num_workers)
         _check_generator(generator)
         is_stream = isinstance(dataset, IterableDataset)
         if is_stream:
@@ -113,6 +119,7 @@ class DataLoader:
         self.pin_memory_device = pin_memory_device
         self.in_order = in_order
         self._is_stream = is_stream
+        self._workers: Any = None  # that are kept for the next epoch
         self._fixed = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -134,117 +141,50 @@ class DataLoader:
         return full if self.drop_last or not rest else full + 1
 
     def __iter__(self) -> Iterator[Any]:
-        """Begins an epoch. Draws a base seed, even where nothing else will be drawn."""
+        """Begins an epoch. Draws a base seed, even where nothing else will be drawn; workers that
+        are kept have theirs already.
+        """
         from gradatim.random import default_generator
 
+        if self._workers is not None and self._workers.is_running():
+            return self._workers.epoch(self._every_index())
         seed = draw_seed(self.generator or default_generator)
-        jobs = self._jobs()
-        return self._in_workers(jobs, seed) if self.num_workers else self._at_once(jobs)
+        if self.num_workers == 0:
+            return self._at_once()
+        from gradatim.data.workers import Workers
+
+        workers = Workers(self._recipe(), self, seed, default_generator.stream)
+        self._workers = workers if self.persistent_workers else None
+        return workers.epoch(self._every_index())
+
+    def _recipe(self) -> Recipe:
+        in_batches = self.batch_size is not None or self.batch_sampler is not None
+        return Recipe(
+            self.dataset,
+            self.collate_fn,
+            self._is_stream,
+            in_batches,
+            self.batch_size,
+            self.drop_last,
+        )
+
+    def _every_index(self) -> Iterator[Any]:
+        """The indices of one batch after another; going on to the next draws them."""
+        return itertools.repeat(None) if self._is_stream else iter(self._indices())
 
     def _indices(self) -> Any:
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
-    def _jobs(self) -> Iterator[Callable[[], Any]]:
-        """Functions that make one batch each. Going on to the next draws its indices."""
-        if self._is_stream:
-            return itertools.repeat(partial(self._read, iter(self.dataset)))
-        return (partial(self._fetch, indices) for indices in self._indices())
+    def _at_once(self) -> Iterator[Any]:
+        make = self._recipe().start()
+        return self._one_by_one(make, self._every_index())
 
-    def _fetch(self, indices: Any) -> Any:
-        """The batch of these indices (without batches: what the data set has at one index)."""
-        dataset = self.dataset
-        if self.batch_sampler is None:
-            return self.collate_fn(dataset[indices])
-        if self.collate_fn is default_collate:
-            collated = getattr(dataset, "_collated", None)
-            batch = collated and collated(indices)
-            if batch is not None:
-                return batch
-        fetch_all = getattr(dataset, "__getitems__", None)
-        return self.collate_fn(
-            fetch_all(indices) if fetch_all else [dataset[index] for index in indices]
-        )
-
-    def _read(self, samples: Iterator[Any]) -> Any:
-        """The next batch (or sample) of an iterable data set, or `_END`."""
-        if self.batch_size is None:
-            sample = next(samples, _END)
-            return sample if sample is _END else self.collate_fn(sample)
-        batch = list(itertools.islice(samples, self.batch_size))
-        if not batch or (self.drop_last and len(batch) < self.batch_size):
-            return _END
-        return self.collate_fn(batch)
-
-    def _at_once(self, jobs: Iterator[Callable[[], Any]]) -> Iterator[Any]:
-        for make in jobs:
-            batch = make()
-            if batch is _END:
+    def _one_by_one(self, make: Callable[[Any], Any], all_indices: Iterator[Any]) -> Iterator[Any]:
+        for indices in all_indices:
+            batch = make(indices)
+            if batch is END:
                 return
-            yield _realized(batch)
-
-    def _in_workers(self, jobs: Iterator[Callable[[], Any]], seed: int) -> Iterator[Any]:
-        streams = _WorkerStreams(seed, self.num_workers)
-        if self.worker_init_fn is not None:
-            for worker in range(self.num_workers):
-                with streams.of(worker):
-                    self.worker_init_fn(worker)
-        ahead = deque(itertools.islice(jobs, self.prefetch_factor * self.num_workers))
-        return self._one_by_one(ahead, jobs, streams)
-
-    def _one_by_one(
-        self, ahead: deque[Callable[[], Any]], jobs: Iterator[Callable[[], Any]], streams: Any
-    ) -> Iterator[Any]:
-        for worker in itertools.cycle(range(self.num_workers)):
-            if not ahead:
-                return
-            with streams.of(worker):
-                batch = ahead.popleft()()
-                if batch is _END:
-                    return
-                _realized(batch)
-            ahead.extend(itertools.islice(jobs, 1))
-            yield batch
-
-
-# Handed out by `_read` where an iterable data set ends.
-_END = object()
-
-
-class _WorkerStreams:
-    """The random streams of workers, one at a time in the place of the default stream."""
-
-    def __init__(self, seed: int, count: int):
-        from gradatim.random import Generator, default_generator
-
-        kind = default_generator.stream
-        self._states = [
-            Generator(stream=kind).manual_seed(seed + worker).state_bytes()
-            for worker in range(count)
-        ]
-
-    @contextlib.contextmanager
-    def of(self, worker: int) -> Iterator[None]:
-        from gradatim.random import default_generator, fork_rng
-
-        with fork_rng():
-            default_generator.load_state_bytes(self._states[worker])
-            yield
-            self._states[worker] = default_generator.state_bytes()
-
-
-def _realized(batch: Any) -> Any:
-    """The batch, with every tensor in it computed."""
-    from gradatim.tensor import Tensor
-
-    if isinstance(batch, Tensor):
-        batch.realize()
-    elif isinstance(batch, Mapping):
-        for value in batch.values():
-            _realized(value)
-    elif isinstance(batch, list | tuple):
-        for value in batch:
-            _realized(value)
-    return batch
+            yield realized(batch)
 
 
 # --- checks --------------------------------------------------------------------------------------
@@ -255,7 +195,20 @@ def _check_batch_size(batch_size: Any) -> None:
         BatchSampler((), batch_size, False)
 
 
-def _check_workers(num_workers: Any, prefetch_factor: int | None, timeout: float) -> None:
+def _check_context(context: Any, num_workers: int) -> None:
+    from gradatim.data.workers import context_of
+
+    if num_workers == 0:
+        raise ArgumentError(
+            "multiprocessing_context can only be used with multi-process loading (num_workers > "
+            f"0), but got num_workers={num_workers}"
+        )
+    context_of(context)
+
+
+def _check_workers(
+    num_workers: Any, prefetch_factor: int | None, timeout: float, persistent_workers: bool
+) -> None:
     if not isinstance(num_workers, int) or num_workers < 0:
         raise ArgumentError(
             f"num_workers option should be non-negative, but got num_workers={num_workers!r}; use "
@@ -263,6 +216,11 @@ def _check_workers(num_workers: Any, prefetch_factor: int | None, timeout: float
         )
     if timeout < 0:
         raise ArgumentError(f"timeout option should be non-negative, but got timeout={timeout}")
+    if persistent_workers and num_workers == 0:
+        raise ArgumentError(
+            "persistent_workers option needs num_workers > 0: set num_workers to 1 or more, or "
+            "leave persistent_workers out"
+        )
     if prefetch_factor is not None and num_workers == 0:
         raise ArgumentError(
             f"prefetch_factor={prefetch_factor} option could only be specified with workers: set "

@@ -38,6 +38,14 @@ class Failure:
     position: int | None
 
 
+class Stop(Exception):
+    """Carries a failure out of what a primitive means."""
+
+    def __init__(self, error: type[Exception], message: str):
+        super().__init__(message)
+        self.error = error
+
+
 class Executable(Protocol):
     """A compiled Program."""
 
@@ -165,3 +173,26 @@ def set_engine(name: str) -> None:
     """Run Programs on the named engine from now on."""
     global _current
     _current = get_engine(name)
+
+
+# Where the engines that share a computation among threads say how many.
+_THREADS = {"llvm": "gradatim.engines.llvm.threads"}
+
+
+def get_num_threads() -> int:
+    """How many threads share a computation on the current engine."""
+    name = current_engine().name
+    return importlib.import_module(_THREADS[name]).get_num_threads() if name in _THREADS else 1
+
+
+def set_num_threads(threads: int) -> None:
+    """Share computations among so many threads from now on; results do not depend on it. An engine
+    with one thread stays with it.
+
+    Raises:
+        ArgumentTypeError: not a whole number.
+        ArgumentError: not from 1 to 1024.
+    """
+    importlib.import_module(_THREADS.get(current_engine().name, _THREADS["llvm"])).set_num_threads(
+        threads
+    )

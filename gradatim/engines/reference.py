@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.engines import Failure, deferred_interrupts, special
+from gradatim.engines import Failure, Stop, deferred_interrupts, special
+from gradatim.engines.reference_linalg import LINALG_MEANING
 from gradatim.engines.reference_windows import WINDOW_MEANING
-from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, Error
+from gradatim.graph.errors import DivisionByZero, ElementOutOfRange
 from gradatim.graph.node import Node
 from gradatim.graph.primitives import PRIMITIVES, Primitive
 from gradatim.graph.program import Program
@@ -23,7 +24,7 @@ from gradatim.graph.scan import Body
 Array = np.ndarray[Any, Any]
 Meaning = Callable[..., Any]  # (node, *input arrays) -> array, or a tuple for several results
 
-MEANING: dict[str, Meaning] = {**WINDOW_MEANING}
+MEANING: dict[str, Meaning] = {**WINDOW_MEANING, **LINALG_MEANING}
 
 
 def means(name: str) -> Callable[[Meaning], Meaning]:
@@ -96,7 +97,7 @@ BINARY: dict[str, Callable[..., Any]] = {
     "sub": np.subtract,
     "mul": np.multiply,
     "div": np.divide,
-    "pow": np.power,
+    "pow": special.power,
     "maximum": np.maximum,
     "minimum": np.minimum,
     "atan2": np.arctan2,
@@ -124,7 +125,7 @@ def _checked_division(ufunc: Callable[..., Any]) -> Meaning:
 
     def checked(node: Node, a: Array, b: Array) -> Any:
         if node.dtype.is_integer and not np.all(b):
-            raise _Stop(DivisionByZero, "ZeroDivisionError: integer division or modulo by zero")
+            raise Stop(DivisionByZero, "ZeroDivisionError: integer division or modulo by zero")
         return run(node, a, b)
 
     return checked
@@ -226,7 +227,7 @@ def _checked_index(index: Array, size: int, dim: int = 0) -> Array:
     outside = (index < 0) | (index >= size)
     if outside.any():
         bad = int(index[outside].ravel()[0])
-        raise _Stop(
+        raise Stop(
             ElementOutOfRange, f"index {bad} is out of bounds for dimension {dim} with size {size}"
         )
     return index
@@ -338,14 +339,6 @@ def _scan(node: Node, *arrays: Array) -> Any:
 # --- the engine ----------------------------------------------------------------------------------
 
 
-class _Stop(Exception):
-    """Carries a failure out of a primitive."""
-
-    def __init__(self, error: type[Error], message: str):
-        super().__init__(message)
-        self.error = error
-
-
 # The results of these are new memory, which no other value shares.
 _VIEWS = ("movement", "marker", "pick", "leaf", "sort")
 
@@ -388,7 +381,7 @@ class ReferenceExecutable:
             for run, node, reads, k, ends in self.steps:
                 try:
                     result = run(node, *[values[j] for j in reads])
-                except _Stop as stop:
+                except Stop as stop:
                     position = node.site[1] if node.site else None
                     return Failure(stop.error, str(stop), position), []
                 values[k] = result if type(result) in (np.ndarray, tuple) else np.asarray(result)

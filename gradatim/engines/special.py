@@ -109,6 +109,18 @@ def remainder(a: Array, b: Array) -> Any:
     return np.remainder(a, b)
 
 
+def power(a: Array, b: Array) -> Any:
+    """`a ** b`; of integers a negative power is 0, but for 1 and -1."""
+    a, b = np.asarray(a), np.asarray(b)
+    if b.dtype.kind != "i":
+        return np.power(a, b)
+    negative = b < 0
+    result = np.power(a, np.where(negative, 0, b))
+    sign_only = np.where(b % 2 == 0, 1, -1)
+    inverse = np.where(a == 1, 1, np.where(a == -1, sign_only, 0))
+    return np.where(negative, inverse, result).astype(a.dtype)
+
+
 def _bits(x: Array) -> int:
     return int(x.dtype.itemsize * 8)
 

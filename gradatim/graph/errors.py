@@ -27,12 +27,21 @@ class DTypeError(Error, RuntimeError):
     """A dtype that an operation does not take."""
 
 
+class UnsupportedDType(DTypeError, NotImplementedError):
+    """A dtype that an operation is not made for (PyTorch raises a NotImplementedError for it)."""
+
+
 class ArgumentError(Error, ValueError, RuntimeError):
     """An argument outside the values it may take (PyTorch raises now one, now the other)."""
 
 
 class ArgumentTypeError(Error, TypeError):
     """An argument of a type that a function does not take."""
+
+
+class UnsupportedInput(Error, NotImplementedError, ValueError):
+    """A kind of input, or a mode, that an operation is not made for (PyTorch raises a
+    NotImplementedError for it, and in some functions a ValueError)."""
 
 
 class IndexOutOfRange(Error, IndexError):
@@ -48,12 +57,25 @@ class DivisionByZero(Error, RuntimeError):
     """An integer divided by zero (PyTorch raises a RuntimeError for it)."""
 
 
+class LinAlgError(Error, RuntimeError):
+    """A matrix that an operation of linear algebra cannot work on: it is singular, or not positive
+    definite. It is `gd.linalg.LinAlgError`."""
+
+
 class OutOfMemory(Error, MemoryError, RuntimeError):
     """More memory asked for than there is (PyTorch raises a RuntimeError for it)."""
 
 
 class GradientError(Error, RuntimeError):
     """A gradient that was asked for and cannot be had."""
+
+
+class UnsupportedError(Error, NotImplementedError):
+    """Arguments, each good, that do not go together, as in PyTorch."""
+
+
+class VmapError(Error, RuntimeError):
+    """Something that a function done for many values at once (`gd.vmap`) cannot do."""
 
 
 class CaptureError(Error, RuntimeError):

@@ -19,6 +19,7 @@ from typing import Any
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import int64
 from gradatim.graph.node import Node, Shape
+from gradatim.graph.polygamma import polygamma
 
 Rule = Callable[..., Sequence[Node | None]]
 OUT = -1  # in `saves`: the result itself
@@ -232,6 +233,11 @@ def _(g: Node, out: Node, x: Node) -> Any:
 @gradient_of("lgamma", (0, 0))
 def _(g: Node, out: Node, x: Node) -> Any:
     return (p.mul(g, p.digamma(x)),)
+
+
+@gradient_of("digamma", (0, 0))
+def _(g: Node, out: Node, x: Node) -> Any:
+    return (p.mul(g, polygamma(1, x)),)
 
 
 @gradient_of("cast")
@@ -626,9 +632,25 @@ def _(g: Node, out: Node, x: Node, original: Node) -> Any:
 @gradient_of("custom_gradient", (OUT, 0))
 def _(grads: Any, out: Node, *inputs: Node) -> Any:
     count = out.params[0]
-    return (*[None] * count, *out.meta(grads))
+    return (*[None] * count, *custom_gradients(out, grads, inputs[count:]))
+
+
+def custom_gradients(
+    node: Node, grads: Sequence[Node | None], inputs: Sequence[Node]
+) -> Sequence[Node | None]:
+    """What the user's backward of a `custom_gradient` gives for its inputs."""
+    if getattr(node.meta, "takes_inputs", False):
+        return node.meta(grads, inputs)  # type: ignore[no-any-return]
+    return node.meta(grads)  # type: ignore[no-any-return]
+
+
+@gradient_of("barrier")
+def _(grads: Any, out: Node, *inputs: Node) -> Any:
+    return (*grads, *[None] * (len(inputs) - out.params[0]))
 
 
 # --- windows: convolution and pooling have a file of their own -----------------------------------
 
+# --- linear algebra has one too ------------------------------------------------------------------
+import gradatim.graph.linalg_gradient_rules  # noqa: E402
 import gradatim.graph.window_gradient_rules  # noqa: E402, F401  (it registers itself above)

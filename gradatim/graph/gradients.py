@@ -20,6 +20,11 @@ from gradatim.graph.node import FREED, LIVE, Node, history_of
 # Their `meta` means something of its own; that of others is for the hook.
 _OWN_META = (p.VARIABLE, p.CUSTOM_GRADIENT)
 
+_A_SECOND_TIME = (
+    "Trying to backward through the graph a second time: its values were freed by the first "
+    "backward(). Give retain_graph=True to the first one to walk it again"
+)
+
 Hook = Callable[[Node, Node], Node]
 
 
@@ -68,6 +73,8 @@ def gradients(
                 found[node] = g
             continue
         if primitive is p.PICK:
+            if not node.inputs:
+                raise GradientError(_A_SECOND_TIME)
             source, position = node.inputs[0], node.params[0]
             several = arrived.setdefault(source, [None] * len(source.shape))
             several[position] = g if several[position] is None else p.add(several[position], g)
@@ -79,6 +86,17 @@ def gradients(
     if not keep:
         _free(order)
     return found
+
+
+def leads_outside(node: Node, own: set[Node]) -> bool:
+    """Whether the history of a Node leads to a leaf that is none of `own`, or through one of these
+    to what it was copied from: if not, the history is over with the walk that `own` was made for.
+    """
+    for each in history_of([node]):
+        is_leaf = not any(n.history for n in each.inputs)
+        if is_leaf != (each in own):
+            return True
+    return False
 
 
 def _arrive(arrived: dict[Node, Any], node: Node, g: Node) -> None:
@@ -105,10 +123,7 @@ def _input_gradients(
         )
     rule, saves = entry
     if node.history == FREED and (saves or not node.inputs):
-        raise GradientError(
-            "Trying to backward through the graph a second time: its values were freed by the "
-            "first backward(). Give retain_graph=True to the first one to walk it again"
-        )
+        raise GradientError(_A_SECOND_TIME)
     inputs = node.inputs
     if saves and resolve is not None:
         reads = list(inputs)
@@ -158,4 +173,4 @@ def _free(order: Sequence[Node]) -> None:
 
 from gradatim.graph import scan_gradient as _scan_gradient  # noqa: E402, F401 (has a rule)
 
-__all__ = ["OUT", "RULES", "along_axis", "gradients", "sum_to", "zeros_like"]
+__all__ = ["OUT", "RULES", "along_axis", "gradients", "leads_outside", "sum_to", "zeros_like"]

@@ -13,6 +13,7 @@ Edge cases, decided here for every engine (all are PyTorch's):
 - `floor_divide`, `remainder` and `fmod` of integers by zero are errors at run time;
 - `maximum`, `minimum`, `max`, `min`, `argmax`, `argmin` and `sort` treat NaN as the largest, and
   the first of equal values wins; a reduction that meets NaN gives NaN;
+- a negative `pow` of an integer is 0, that of 1 and -1 is what it is;
 - a cast from a float outside an integer's range gives what the processor gives (unspecified);
 - `sum` and `prod` of float16 and bfloat16 accumulate in float32;
 - `gather` and the scatters refuse an index outside the axis, negative ones too: `ops/` wraps
@@ -527,7 +528,9 @@ PICK: Final = Primitive("pick", "pick")
 
 def pick(node: Node, position: int) -> Node:
     """One result of a Node that has several; params `(position,)`."""
-    return Node(PICK, (node,), (position,), node.shape[position], node.dtype[position], node.device)
+    buffer = None if node.buffer is None else node.buffer[position]
+    shape, dtype = node.shape[position], node.dtype[position]
+    return Node(PICK, (node,), (position,), shape, dtype, node.device, buffer)
 
 
 def sort(x: Node, axis: int, descending: bool) -> tuple[Node, Node]:
@@ -542,7 +545,8 @@ VARIABLE: Final = Primitive("variable", "marker")
 STOP_GRADIENT: Final = Primitive("stop_gradient", "marker", differentiable=False)
 COPY: Final = Primitive("copy", "marker")
 SUBSTITUTE: Final = Primitive("substitute", "marker")
-CUSTOM_GRADIENT: Final = Primitive("custom_gradient", "marker")
+CUSTOM_GRADIENT: Final = Primitive("custom_gradient", "marker", kept=True)
+BARRIER: Final = Primitive("barrier", "marker")
 
 
 def variable(x: Node) -> Node:
@@ -586,8 +590,26 @@ def custom_gradient(results: Sequence[Node], inputs: Sequence[Node], backward: A
     return [pick(both, k) for k in range(len(results))]
 
 
+def barrier(values: Sequence[Node], after: Sequence[Node]) -> list[Node]:
+    """The values as they are, for work that is to be done once `after` is there: what is computed
+    from them is not merged with the same computation on `values` themselves.
+
+    Params `(count of values,)`. It is how a checkpoint is computed a second time.
+    """
+    both = Node(
+        BARRIER,
+        (*values, *map(stop_gradient, after)),
+        (len(values),),
+        tuple(node.shape for node in values),
+        tuple(node.dtype for node in values),
+        values[0].device,
+    )
+    return [pick(both, k) for k in range(len(values))]
+
+
 # --- in files of their own, as they are more than a rule of shapes -------------------------------
 
+from gradatim.graph.linalg_primitives import *  # noqa: E402, F403
 from gradatim.graph.scan import SCAN as SCAN  # noqa: E402 (they need what stands above)
 from gradatim.graph.scan import Body as Body  # noqa: E402
 from gradatim.graph.scan import scan as scan  # noqa: E402

@@ -213,9 +213,25 @@ def simplify(program: Program) -> Program:
             from gradatim.graph import scan_rewrite
 
             simpler = _simplify(scan_rewrite.rewrite(simpler))
-        return simpler
+        return _without_barriers(simpler)
     finally:
         mode.recording = recording
+
+
+def _without_barriers(program: Program) -> Program:
+    """Nothing is merged any more, so barriers have done their work."""
+    if not any(node.primitive is p.BARRIER for node in program.nodes):
+        return program
+    new: dict[Node, Node] = {}
+    for node in program.nodes:
+        source = node.inputs[0] if node.primitive is p.PICK else node
+        if source.primitive is p.BARRIER:
+            new[node] = new[source.inputs[node.params[0]]] if source is not node else node
+        else:
+            reads = tuple(new[n] for n in node.inputs)
+            new[node] = node if reads == node.inputs else _with_inputs(node, reads)
+    outputs = tuple(new[node] for node in program.outputs)
+    return Program(program.inputs, outputs, program.strides, program.key, program.replaces)
 
 
 def _simplify(program: Program) -> Program:

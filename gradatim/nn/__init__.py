@@ -1,6 +1,6 @@
 """Layers, losses and containers, with PyTorch's names."""
 
-from gradatim.nn import functional, init, utils
+from gradatim.nn import functional, init, parallel, utils
 from gradatim.nn.activations import (
     CELU,
     ELU,
@@ -21,6 +21,7 @@ from gradatim.nn.activations import (
     Sigmoid,
     SiLU,
     Softmax,
+    Softmax2d,
     Softmin,
     Softplus,
     Softshrink,
@@ -29,7 +30,8 @@ from gradatim.nn.activations import (
     Tanhshrink,
     Threshold,
 )
-from gradatim.nn.containers import ModuleDict, ModuleList, Sequential
+from gradatim.nn.buffer import Buffer
+from gradatim.nn.containers import Container, ModuleDict, ModuleList, Sequential
 from gradatim.nn.convolution import (
     Conv1d,
     Conv2d,
@@ -49,6 +51,22 @@ from gradatim.nn.layers import (
     Linear,
     Unflatten,
 )
+from gradatim.nn.lazy import UninitializedBuffer, UninitializedParameter
+from gradatim.nn.lazy_layers import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+    LazyLinear,
+)
 from gradatim.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -61,6 +79,7 @@ from gradatim.nn.losses import (
     SmoothL1Loss,
 )
 from gradatim.nn.module import Module
+from gradatim.nn.noise import AlphaDropout, FeatureAlphaDropout, RReLU
 from gradatim.nn.normalization import (
     BatchNorm1d,
     BatchNorm2d,
@@ -73,6 +92,25 @@ from gradatim.nn.normalization import (
     LocalResponseNorm,
     RMSNorm,
 )
+from gradatim.nn.normalization_across import CrossMapLRN2d, SyncBatchNorm
+from gradatim.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
+from gradatim.nn.parallel import DataParallel
 from gradatim.nn.parameter import Parameter
 from gradatim.nn.parameter_containers import ParameterDict, ParameterList
 from gradatim.nn.pooling import (
@@ -93,6 +131,22 @@ from gradatim.nn.pooling import (
 )
 from gradatim.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from gradatim.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from gradatim.nn.resampling import (
+    ChannelShuffle,
+    PixelShuffle,
+    PixelUnshuffle,
+    Upsample,
+    UpsamplingBilinear2d,
+    UpsamplingNearest2d,
+)
+from gradatim.nn.special_pooling import (
+    FractionalMaxPool2d,
+    FractionalMaxPool3d,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+)
+from gradatim.nn.unpooling import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 
 __all__ = [
     "CELU",
@@ -109,6 +163,7 @@ __all__ = [
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -118,6 +173,15 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "Buffer",
+    "ChannelShuffle",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
+    "Container",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -125,12 +189,17 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "CrossEntropyLoss",
+    "CrossMapLRN2d",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
+    "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GRUCell",
     "GroupNorm",
     "Hardshrink",
@@ -144,8 +213,24 @@ __all__ = [
     "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "LSTMCell",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+    "LazyLinear",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -155,6 +240,9 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Mish",
     "Module",
     "ModuleDict",
@@ -164,27 +252,47 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "RMSNorm",
     "RNNBase",
     "RNNCell",
     "RNNCellBase",
+    "RReLU",
     "ReLU",
     "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
     "Softmax",
+    "Softmax2d",
     "Softmin",
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",
     "Unflatten",
     "Unfold",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     "functional",
     "init",
+    "parallel",
     "utils",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradatim import ops
+from gradatim.graph.errors import ArgumentError
 from gradatim.nn import functional as F
 from gradatim.nn.module import Module
 from gradatim.nn.parameter import Parameter
@@ -322,6 +323,22 @@ class LogSoftmax(_AlongDim):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)
+
+
+class Softmax2d(Module):
+    """softmax over the channels, at each place of an image.
+
+    Shape:
+        (N, C, H, W) or (C, H, W), and the result the same.
+
+    Raises:
+        ArgumentError: for another number of dimensions.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (3, 4):
+            raise ArgumentError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D")
+        return F.softmax(input, -3)
 
 
 def _inplace_suffix(module: Any) -> str:

@@ -290,3 +290,12 @@ def pairs_of(name: str, items: Any) -> Iterator[tuple[str, Any]]:
                 f"{name} update sequence element #{position} has length {len(pair)}; 2 is required"
             )
         yield pair
+
+
+class Container(Module):
+    """A module that holds the modules given by name. (Deprecated in PyTorch: write a Module.)"""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__()
+        for name, module in kwargs.items():
+            self.add_module(name, module)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradatim import ops
-from gradatim.graph.errors import ArgumentError, ShapeError
+from gradatim.graph.errors import ShapeError
 from gradatim.ops.activations import (
     celu,
     elu,
@@ -49,11 +49,29 @@ from gradatim.ops.convolution import (
     conv1d,
     conv2d,
     conv3d,
+    conv_tbc,
     conv_transpose1d,
     conv_transpose2d,
     conv_transpose3d,
 )
-from gradatim.ops.draws import dropout_mask
+from gradatim.ops.dropouts import (
+    alpha_dropped,
+    dropped,
+    gumbel_softmax,
+)
+from gradatim.ops.fractional_pooling import (
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+)
+from gradatim.ops.grid_sampling import affine_grid, grid_sample
+from gradatim.ops.interpolation import (
+    interpolate,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
 from gradatim.ops.losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -82,7 +100,15 @@ from gradatim.ops.pooling import (
     max_pool3d,
     max_pool3d_with_indices,
 )
+from gradatim.ops.power_pooling import lp_pool1d, lp_pool2d, lp_pool3d
+from gradatim.ops.shuffling import (
+    channel_shuffle,
+    native_channel_shuffle,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
 from gradatim.ops.unfolding import fold, unfold
+from gradatim.ops.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 from gradatim.tensor import Tensor, op
 
 embedding = ops.embedding
@@ -131,12 +157,6 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return result if bias is None else result + bias
 
 
-def check_probability(p: float) -> None:
-    """Refuse a dropout probability that is none."""
-    if not 0 <= p <= 1:
-        raise ArgumentError(f"dropout probability has to be between 0 and 1, but got {p}")
-
-
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """In training, set each element to 0 with probability `p` and scale the others by 1/(1 - p).
 
@@ -152,29 +172,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         >>> gd.nn.functional.dropout(gd.ones(6))
         tensor([0., 0., 2., 0., 0., 0.])
     """
-    check_probability(p)
-    if p == 0 or not training or input.numel() == 0:
-        return input
-    if p == 1:
-        factor = ops.zeros((), dtype=input.dtype, device=input.device)
-    else:
-        factor = dropout_mask(tuple(input.shape), 1 - p, input.dtype) / (1 - p)
-    return input.mul_(factor) if inplace else input * factor
-
-
-def _feature_dropout(
-    input: Tensor, kept_dims: int, p: float, training: bool, inplace: bool
-) -> Tensor:
-    """Dropout of whole channels: one draw for all that is behind the first dimensions."""
-    check_probability(p)
-    if p == 0 or not training or input.numel() == 0:
-        return input
-    if p == 1:
-        factor = ops.zeros((), dtype=input.dtype, device=input.device)
-    else:
-        shape = (*input.shape[:kept_dims], *[1] * (input.ndim - kept_dims))
-        factor = dropout_mask(shape, 1 - p, input.dtype) / (1 - p)
-    return input.mul_(factor) if inplace else input * factor
+    return dropped(input, p, training, inplace, None)
 
 
 def dropout1d(
@@ -185,7 +183,7 @@ def dropout1d(
     """
     if input.ndim not in (2, 3):
         raise ShapeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input")
-    return _feature_dropout(input, input.ndim - 1, p, training, inplace)
+    return dropped(input, p, training, inplace, input.ndim - 1)
 
 
 def dropout2d(
@@ -199,9 +197,7 @@ def dropout2d(
             f"dropout2d: Received a {input.ndim}-D input to dropout2d; expected 3-D or 4-D",
             stacklevel=2,
         )
-    if input.ndim < 2:
-        raise ShapeError("Feature dropout requires at least 2 dimensions in the input")
-    return _feature_dropout(input, 2, p, training, inplace)
+    return dropped(input, p, training, inplace, 2)
 
 
 def dropout3d(
@@ -215,9 +211,45 @@ def dropout3d(
             f"dropout3d: Received a {input.ndim}-D input to dropout3d; expected 4-D or 5-D",
             stacklevel=2,
         )
-    if input.ndim < 2:
-        raise ShapeError("Feature dropout requires at least 2 dimensions in the input")
-    return _feature_dropout(input, 1 if input.ndim == 4 else 2, p, training, inplace)
+    return dropped(input, p, training, inplace, 1 if input.ndim == 4 else 2)
+
+
+def alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """In training, set each element to the lowest value of SELU with probability `p`, then scale
+    and shift all so that a mean of 0 and a variance of 1 stay (Klambauer et al., 2017).
+
+    Args:
+        input: any shape, floating.
+        p: the probability that an element is dropped.
+        training: False gives the input itself.
+        inplace: overwrite the input.
+    """
+    return alpha_dropped(input, p, training, inplace, None)
+
+
+def feature_alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """`alpha_dropout` of whole channels of (N, C, ...)."""
+    return alpha_dropped(input, p, training, inplace, 2)
+
+
+def rrelu(
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """`gradatim.rrelu`, perhaps written into the input: x where it is positive, else x times a
+    slope that is drawn in training (Xu et al., 2015)."""
+    result = ops.rrelu(input, lower, upper, training)
+    return input.copy_(result) if inplace else result
+
+
+rrelu_ = _in_place(rrelu)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
@@ -241,6 +273,8 @@ __all__ = [
     "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
     "adaptive_max_pool3d_with_indices",
+    "affine_grid",
+    "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -250,9 +284,11 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_tbc",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
@@ -264,10 +300,17 @@ __all__ = [
     "elu",
     "elu_",
     "embedding",
+    "feature_alpha_dropout",
     "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d",
+    "fractional_max_pool3d_with_indices",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
@@ -275,6 +318,7 @@ __all__ = [
     "hardtanh_",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -284,23 +328,34 @@ __all__ = [
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "max_pool1d",
     "max_pool1d_with_indices",
     "max_pool2d",
     "max_pool2d_with_indices",
     "max_pool3d",
     "max_pool3d_with_indices",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mish",
     "mse_loss",
+    "native_channel_shuffle",
     "nll_loss",
     "normalize",
     "one_hot",
     "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "prelu",
     "relu",
     "relu6",
     "relu_",
     "rms_norm",
+    "rrelu",
+    "rrelu_",
     "selu",
     "selu_",
     "sigmoid",
@@ -316,4 +371,7 @@ __all__ = [
     "threshold",
     "threshold_",
     "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]

@@ -126,6 +126,10 @@ def _chosen_fan(tensor: Tensor, mode: str) -> int:
     return _fans(tensor)[mode.lower() == "fan_out"]
 
 
+# What layers of others' call, though PyTorch marks it as its own.
+_calculate_fan_in_and_fan_out, _calculate_correct_fan = _fans, _chosen_fan
+
+
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     """Uniform with standard deviation gain · sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio,
     2010).
@@ -296,3 +300,31 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
         for column in range(columns):
             tensor[ops.randperm(rows)[:zeros], column] = 0
     return tensor
+
+
+# --- names of before 0.4 -------------------------------------------------------------------------
+
+
+def _older_name(function: Any) -> Any:
+    name = function.__name__[:-1]
+
+    def call(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        result: Tensor = function(*args, **kwargs)
+        return result
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`{name}_` under its older name."
+    return call
+
+
+uniform, normal, constant, eye, dirac, sparse, orthogonal = map(
+    _older_name, (uniform_, normal_, constant_, eye_, dirac_, sparse_, orthogonal_)
+)
+xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal = map(
+    _older_name, (xavier_uniform_, xavier_normal_, kaiming_uniform_, kaiming_normal_)
+)

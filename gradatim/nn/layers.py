@@ -11,6 +11,7 @@ from gradatim.nn import functional as F
 from gradatim.nn import init
 from gradatim.nn.module import Module
 from gradatim.nn.parameter import Parameter
+from gradatim.ops.dropouts import check_probability
 from gradatim.tensor import Tensor
 
 
@@ -207,7 +208,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False):
         super().__init__()
-        F.check_probability(p)
+        check_probability(p)
         self.p = p
         self.inplace = inplace
 

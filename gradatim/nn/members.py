@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, Error
+from gradatim.nn.buffer import Buffer
 from gradatim.nn.parameter import Parameter
 from gradatim.tensor import Tensor
 
@@ -138,6 +139,11 @@ class Members:
             if value is not None:
                 raise self._refusal(value, "child module", name, "nn.Module")
             self._modules[name] = None
+        elif isinstance(value, Buffer):
+            if "_buffers" not in own:
+                raise AttributeError("cannot assign buffer before Module.__init__() call")
+            self._forget(name, but="_buffers")
+            self.register_buffer(name, value, value.persistent)
         elif name in own.get("_buffers", ()):
             if value is not None and not isinstance(value, Tensor):
                 raise self._refusal(value, "buffer", name, "a Tensor")

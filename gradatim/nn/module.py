@@ -109,11 +109,9 @@ class Module(Members, State, Hooks):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters, or with False set them to zero."""
         for parameter in self.parameters():
-            if parameter.grad is None:
-                continue
-            if set_to_none:
+            if set_to_none:  # said even where there is none, for a step that is being captured
                 parameter.grad = None
-            else:
+            elif parameter.grad is not None:
                 parameter.grad.detach_().zero_()
 
     # --- conversions ----------------------------------------------------------------------------

@@ -125,9 +125,7 @@ class _BatchNorm(_Running):
         self._build(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
-        if input.ndim not in self.dimensions:
-            expected = " or ".join(f"{n}D" for n in self.dimensions)
-            raise ArgumentError(f"expected {expected} input (got {input.ndim}D input)")
+        self._check_dimensions(input)
         mean, var = self.running_mean, self.running_var
         training = self.training or (mean is None and var is None)
         momentum: Any = 0.0 if self.momentum is None else self.momentum
@@ -140,6 +138,11 @@ class _BatchNorm(_Running):
         if self.training and not self.track_running_stats:
             mean = var = None
         return F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum, self.eps)
+
+    def _check_dimensions(self, input: Tensor) -> None:
+        if input.ndim not in self.dimensions:
+            expected = " or ".join(f"{n}D" for n in self.dimensions)
+            raise ArgumentError(f"expected {expected} input (got {input.ndim}D input)")
 
 
 class BatchNorm1d(_BatchNorm):

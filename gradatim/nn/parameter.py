@@ -37,7 +37,8 @@ class Parameter(Tensor):
                 f"Parameter expects a Tensor, got {type(data).__name__}: make one with "
                 f"gd.tensor(...)"
             )
-        parameter.data = data.detach() if data.is_leaf else data.detach().clone()
+        computed = not data.is_leaf or data._cell.node.history  # (by a detached handle, perhaps)
+        parameter.data = data.detach().clone() if computed else data.detach()
         return parameter.requires_grad_(requires_grad)
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True):

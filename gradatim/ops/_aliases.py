@@ -10,9 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from gradatim.graph import primitives as p
-from gradatim.graph.errors import ArgumentTypeError, DTypeError, ShapeError
-from gradatim.tensor import Tensor
+from gradatim.graph.errors import ArgumentTypeError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,24 +40,10 @@ def numpy_names(function: F) -> F:
                 kwargs[name] = kwargs.pop(alias)
         out = kwargs.pop("out", None)
         result = function(*args, **kwargs)
-        return result if out is None else _into(out, result, function.__name__)
+        if out is None:
+            return result
+        from gradatim.ops._out import into
+
+        return into(out, result, function.__name__)
 
     return call  # type: ignore[return-value]
-
-
-def _into(out: Any, result: Any, where: str) -> Any:
-    """Write a result (or several) into the tensors given as `out=`."""
-    if not isinstance(result, Tensor):
-        return type(result)(*(_into(o, r, where) for o, r in zip(out, result)))
-    if not isinstance(out, Tensor):
-        raise ArgumentTypeError(f"{where}: out must be a Tensor, got {type(out).__name__}")
-    if out.shape != result.shape:
-        raise ShapeError(
-            f"{where}: out has shape {list(out.shape)}, the result {list(result.shape)}"
-        )
-    if out.dtype.category < result.dtype.category:
-        raise DTypeError(
-            f"{where}: result type {result.dtype.name} can't be cast to the desired output type "
-            f"{out.dtype.name}"
-        )
-    return out._write(p.cast(result._read(), out.dtype))

@@ -10,13 +10,14 @@ import numpy as np
 
 from gradatim import random
 from gradatim.graph import dtypes
+from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
 from gradatim.graph.errors import ArgumentTypeError, DTypeError
-from gradatim.graph.node import Shape
+from gradatim.graph.node import Shape, mode
 from gradatim.random import Generator
 from gradatim.random.integers import DistributionError
 from gradatim.realize import drawn, state
-from gradatim.tensor import Tensor
+from gradatim.tensor import Tensor, wrap
 
 Draw = Callable[[Shape], np.ndarray[Any, Any]]
 
@@ -67,11 +68,26 @@ def in_memory_order(shape: Shape, strides: Shape | None, dtype: DType, draw: Dra
     row by row).
     """
     if strides is None:
-        return drawn(shape, dtype, lambda: draw(shape))
+        return drawn(shape, dtype, lambda: draw(shape), lambda lead: draw((*lead, *shape)))
     order = memory_order(shape, strides)
     laid_out = tuple(shape[dim] for dim in order)
     back = sorted(range(len(order)), key=order.__getitem__)
-    return drawn(shape, dtype, lambda: draw(laid_out).transpose(back))
+
+    def wider(lead: Shape) -> np.ndarray[Any, Any]:
+        inner = (dim + len(lead) for dim in back)
+        return draw((*lead, *laid_out)).transpose(*range(len(lead)), *inner)
+
+    return drawn(shape, dtype, lambda: draw(laid_out).transpose(back), wider)
+
+
+def without_slope(drawn_: Tensor, *parameters: Tensor) -> Tensor:
+    """What was drawn, as a function of its parameters whose gradient is 0 (and not None)."""
+    node = drawn_._read()
+    for each in parameters:
+        if mode.recording and each.requires_grad:
+            same = p.expand(p.cast(each._read(), node.dtype), node.shape)
+            node = p.select(p.constant(True, dtypes.bool_), node, same)
+    return drawn_ if node is drawn_._read() else wrap(node)
 
 
 def check_values(x: Tensor, test: Callable[[Any], Any], expected: str) -> None:
@@ -84,13 +100,13 @@ def check_values(x: Tensor, test: Callable[[Any], Any], expected: str) -> None:
 
 
 def successes(
-    p: Tensor, shape: Shape, strides: Shape | None, generator: Generator | None
+    probability: Tensor, shape: Shape, strides: Shape | None, generator: Generator | None
 ) -> Tensor:
-    """A bool tensor of `shape`, True with the probability that `p` (which broadcasts) says."""
+    """A bool tensor of `shape`, True with the `probability` (which broadcasts)."""
     source = source_of(generator)
-    if not p.dtype.is_floating_point:
-        raise DTypeError(f"bernoulli expects floating probabilities, got {p.dtype.name}")
-    check_values(p, lambda v: (v >= 0) & (v <= 1), "bernoulli expects p in [0, 1]")
-    wide = dtypes.float64 if p.dtype is dtypes.float64 else dtypes.float32
+    if not probability.dtype.is_floating_point:
+        raise DTypeError(f"bernoulli expects floating probabilities, got {probability.dtype.name}")
+    check_values(probability, lambda v: (v >= 0) & (v <= 1), "bernoulli expects p in [0, 1]")
+    wide = dtypes.float64 if probability.dtype is dtypes.float64 else dtypes.float32
     units = in_memory_order(shape, strides, wide, lambda s: source.uniform(s, wide.numpy))
-    return units < p.detach().to(wide)
+    return units < probability.detach().to(wide)

@@ -98,6 +98,16 @@ def number_category(number: bool | int | float) -> int:
     return INTEGER if isinstance(number, int) else FLOATING
 
 
+def need_tensors(where: str, **values: Any) -> None:
+    """Refuse Python numbers where PyTorch takes tensors alone."""
+    for position, (name, value) in enumerate(values.items(), 1):
+        if not isinstance(value, Tensor) and is_number(value):
+            raise ArgumentTypeError(
+                f"{where}(): argument '{name}' (position {position}) must be Tensor, not "
+                f"{type(value).__name__}: make it one with gd.tensor({value!r})"
+            )
+
+
 def with_number(dtype: DType, number: bool | int | float) -> DType:
     """The dtype of a tensor of `dtype` combined with a Python number: a number only changes the
     category."""

@@ -9,11 +9,14 @@ from typing import Any
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_
-from gradatim.graph.errors import ArgumentError, DTypeError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError
+from gradatim.graph.formula import Formula, absolute, exp, exp2, larger, log1p
+from gradatim.graph.formula import where as choose
 from gradatim.graph.node import Node
 from gradatim.ops.arguments import (
     as_number,
     is_number,
+    need_tensors,
     number_node,
     operands,
 )
@@ -86,6 +89,8 @@ subtract = sub
 @method()
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """`other - alpha * input`."""
+    if is_number(input):
+        raise ArgumentTypeError(f"rsub(): argument 'input' must be Tensor, not {input!r}")
     result = sub(other, input, alpha=alpha)
     result._op = "Rsub:1" if is_number(other) else "Rsub"
     return result
@@ -153,6 +158,8 @@ def remainder(input: Any, other: Any) -> Tensor:
 @method()
 def fmod(input: Any, other: Any) -> Tensor:
     """The rest of the division, with the sign of `input`."""
+    if not isinstance(input, Tensor):
+        need_tensors("fmod", input=input)
     node = p.fmod(*operands(input, other, "fmod"))
     return named(node, "Fmod" if is_number(other) else "Fmod:1")
 
@@ -175,9 +182,14 @@ def float_power(input: Any, exponent: Any) -> Tensor:
 
 
 def _two(
-    name: str, build: Callable[[Node, Node], Node], title: str, text: str, floating: bool = False
-) -> Callable[[Any, Any], Tensor]:
+    name: str, build: Callable[[Node, Node], Node], title: str, text: str, floating: bool = False,
+    or_number: bool = False,
+) -> Callable[[Any, Any], Tensor]:  # fmt: skip
     def function(input: Any, other: Any) -> Tensor:
+        if not isinstance(other, Tensor) and not or_number:
+            need_tensors(name, input=input, other=other)
+        if not isinstance(input, Tensor):
+            need_tensors(name, input=input)
         return named(build(*operands(input, other, name, floating=floating)), title)
 
     function.__name__ = function.__qualname__ = name
@@ -185,34 +197,65 @@ def _two(
     return method()(function)
 
 
+def _next_after(a: Node, b: Node) -> Node:
+    """Its slope is 1 in `input` where the two differ, and 0 otherwise."""
+    found = p.nextafter(a, b)
+    if not (a.history or b.history):
+        return found
+    zero = number_node(0, a.dtype)
+    moved = p.select(p.eq(a, b), zero, a)
+    sloped = p.substitute(found, p.add(moved, p.mul(b, zero)))
+    return sloped
+
+
 maximum = _two("maximum", p.maximum, "Maximum", "The larger of the two; NaN if either is")
 minimum = _two("minimum", p.minimum, "Minimum", "The smaller of the two; NaN if either is")
 atan2 = _two("atan2", p.atan2, "Atan2", "The angle of the point (other, input)", True)
 arctan2 = method("arctan2")(atan2)
-copysign = _two("copysign", p.copysign, "Copysign", "|input| with the sign of other", True)
-nextafter = _two("nextafter", p.nextafter, "Nextafter", "The next number towards other")
+copysign = _two("copysign", p.copysign, "Copysign", "|input| with the sign of other", True,
+                or_number=True)  # fmt: skip
+nextafter = _two("nextafter", _next_after, "Nextafter", "The next number towards other")
 
 
 @method()
 @op("Hypot")
 def hypot(input: Any, other: Any) -> Tensor:
     """sqrt(input² + other²), without overflow in between."""
+    need_tensors("hypot", input=input, other=other)
     a, b = operands(abs(input), abs(other), "hypot", floating=True)
     large, small = p.maximum(a, b), p.minimum(a, b)
     zero = p.eq(large, number_node(0, a.dtype))
     ratio = p.div(small, p.select(zero, number_node(1, a.dtype), large))
-    return wrap(p.mul(large, p.sqrt(p.add(p.mul(ratio, ratio), number_node(1, a.dtype)))))
+    length = p.mul(large, p.sqrt(p.add(p.mul(ratio, ratio), number_node(1, a.dtype))))
+    endless = number_node(math.inf, a.dtype)  # whatever the other is, NaN too (C99, F.9.4.3)
+    return wrap(p.select(p.or_(p.eq(a, endless), p.eq(b, endless)), endless, length))
 
 
 @method()
 @op("Logaddexp")
 def logaddexp(input: Any, other: Any) -> Tensor:
     """log(exp(input) + exp(other)), without overflow."""
+    need_tensors("logaddexp", input=input, other=other)
     a, b = operands(input, other, "logaddexp", floating=True)
-    top = p.stop_gradient(p.maximum(a, b))
-    infinite = p.eq(p.abs_(top), number_node(math.inf, a.dtype))
-    top = p.select(infinite, number_node(0, a.dtype), top)
-    return wrap(p.add(top, p.log(p.add(p.exp(p.sub(a, top)), p.exp(p.sub(b, top))))))
+    return wrap(_log_of_sum(a, b, exp, 1.0))
+
+
+@method()
+@op("Logaddexp2")
+def logaddexp2(input: Any, other: Any) -> Tensor:
+    """log₂(2^input + 2^other), without overflow."""
+    need_tensors("logaddexp2", input=input, other=other)
+    a, b = operands(input, other, "logaddexp2", floating=True)
+    return wrap(_log_of_sum(a, b, exp2, 1 / math.log(2)))
+
+
+def _log_of_sum(a: Node, b: Node, power: Callable[[Formula], Formula], unit: float) -> Node:
+    """The larger of the two, and what the other adds to its logarithm (`unit` is that of e)."""
+    x, y = Formula(a), Formula(b)
+    same_infinity = x.equals(y) & absolute(x).equals(math.inf)
+    apart = absolute(choose(same_infinity, 0.0, x - y))
+    total = larger(x, y) + log1p(power(-apart)) * unit
+    return choose(same_infinity, x, total).node
 
 
 @method()

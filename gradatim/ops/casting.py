@@ -10,20 +10,37 @@ from gradatim.graph.dtypes import DType, as_dtype
 from gradatim.graph.errors import (
     DTypeError,
 )
+from gradatim.memory_format import order_of
 from gradatim.tensor import Device, Tensor, method, op, wrap
+
+
+def _copied(input: Tensor, memory_format: Any) -> Tensor:
+    """A copy whose elements lie in memory as a format says."""
+    order = order_of(memory_format, input.ndim)
+    if order is None:
+        return wrap(p.copy(input._read()))
+    made = wrap(p.copy(p.permute(input._read(), order)))
+    back = tuple(order.index(k) for k in range(len(order)))
+    shape, strides = tuple(made.shape), made._strides()
+    return made._view(
+        ("permute", back), tuple(shape[k] for k in back), tuple(strides[k] for k in back), 0
+    )
 
 
 @method()
 @op("Clone")
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy in memory of its own; gradients flow through it."""
-    return wrap(p.copy(input._read()))
+    """A copy in memory of its own, in the order of a memory format; gradients flow through it."""
+    return _copied(input, memory_format)
 
 
 @method()
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself if its memory is in row-major order, else a copy that is."""
-    return self if self.is_contiguous() else clone(self)
+    """The tensor itself if its memory is in row-major order (or that of a format), else a copy that
+    is."""
+    if self.is_contiguous(memory_format):
+        return self
+    return clone(self, memory_format=memory_format)
 
 
 def _to_dtype(self: Tensor, dtype: DType, copy: bool = False) -> Tensor:
@@ -53,7 +70,10 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
             dtype = arg
     if device is not None:
         Device(device)
-    return _to_dtype(self, self.dtype if dtype is None else as_dtype(dtype), copy)
+    found = _to_dtype(self, self.dtype if dtype is None else as_dtype(dtype), copy)
+    if order_of(memory_format, self.ndim) is None or found.is_contiguous(memory_format):
+        return found
+    return clone(found, memory_format=memory_format)
 
 
 @method("type")
@@ -81,7 +101,7 @@ _TYPE_NAMES = {
 
 def _caster(name: str, dtype: DType) -> None:
     def function(self: Tensor, memory_format: Any = None) -> Tensor:
-        return _to_dtype(self, dtype)
+        return to(self, dtype, memory_format=memory_format)
 
     function.__doc__ = f"The tensor as {dtype.name}."
     method(name)(function)

@@ -9,12 +9,13 @@ from typing import Any
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_
-from gradatim.graph.errors import ArgumentTypeError, DTypeError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError
 from gradatim.graph.node import Node
 from gradatim.ops.arguments import (
     as_number,
     as_tensor_operand,
     is_number,
+    need_tensors,
     number_node,
     operands,
 )
@@ -79,7 +80,9 @@ def logical_not(input: Tensor) -> Tensor:
 
 def _comparison(name: str, other_name: str, build: Callable[[Node, Node], Node]) -> Any:
     def function(input: Any, other: Any) -> Tensor:
-        if is_number(other) and isinstance(input, Tensor):
+        if not isinstance(input, Tensor):
+            need_tensors(name, input=input)
+        elif is_number(other):
             other = _comparable(input, as_number(other))
         return wrap(build(*operands(input, other, name)))
 
@@ -146,6 +149,9 @@ def isclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Tensor:
     """Whether `|input - other| <= atol + rtol * |other|`, or both are the same infinity."""
+    for bound, number in (("rtol", rtol), ("atol", atol)):
+        if not number >= 0:
+            raise ArgumentError(f"{bound} must be greater than or equal to zero, but got {number}")
     if input.dtype is not other.dtype:
         raise DTypeError(f"{input.dtype.name} did not match {other.dtype.name}")
     same = eq(input, other)

@@ -22,6 +22,7 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_tbc",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
@@ -272,3 +273,24 @@ def _transposed(rank: int) -> Callable[..., Tensor]:
 
 conv1d, conv2d, conv3d = map(_convolution, (1, 2, 3))
 conv_transpose1d, conv_transpose2d, conv_transpose3d = map(_transposed, (1, 2, 3))
+
+
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """A convolution over time of (time, batch, channels).
+
+    Args:
+        input: (T, N, C).
+        weight: (taps, C, O).
+        bias: (O,).
+        pad: zeros before and behind.
+
+    Returns:
+        (T', N, O).
+    """
+    if input.ndim != 3 or weight.ndim != 3 or bias.ndim != 1:
+        raise ShapeError(
+            f"conv_tbc expects an input (T, N, C), a weight (taps, C, O) and a bias (O,), got "
+            f"{list(input.shape)}, {list(weight.shape)} and {list(bias.shape)}"
+        )
+    image: Tensor = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
+    return named(p.permute(image._read(), (2, 0, 1)), "ConvTbc")

@@ -135,12 +135,15 @@ def unique_consecutive(
     axis = 0 if dim is None else wrap_dim(dim, input.ndim)
     lines = values.reshape(-1) if dim is None else np.moveaxis(values, axis, 0)
     count = lines.shape[0]
-    differs = (lines[1:] != lines[:-1]).any(axis=tuple(range(1, lines.ndim)))
-    is_first = np.concatenate([np.ones(min(count, 1), bool), differs])
+    is_first = np.ones(count, bool)
+    differs = lines[1:] != lines[:-1]
+    is_first[1:] = differs if lines.ndim == 1 else differs.any(axis=tuple(range(1, lines.ndim)))
     starts = np.flatnonzero(is_first)
-    inverse = (np.cumsum(is_first) - 1).reshape(values.shape if dim is None else -1)
+    inverse = None
+    if return_inverse:
+        inverse = (np.cumsum(is_first) - 1).reshape(values.shape if dim is None else -1)
     return _results(
         from_array(np.moveaxis(lines[starts], 0, axis), input.dtype),
-        from_array(inverse.astype(np.int64)) if return_inverse else None,
+        None if inverse is None else from_array(inverse.astype(np.int64)),
         from_array(np.diff(starts, append=count).astype(np.int64)) if return_counts else None,
     )

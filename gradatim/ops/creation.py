@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType, as_dtype
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from gradatim.ops.arguments import as_number, is_number, number_node, shape_argument
 from gradatim.realize import Cell
 from gradatim.tensor import Device, Tensor, from_array, method, wrap
@@ -71,7 +72,7 @@ def _as_array(data: Any, wanted: DType | None) -> np.ndarray[Any, Any]:
         return _from_leaves(data, (), [data], wanted)
     if hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
         return _cast(np.asarray(data), wanted)
-    if isinstance(data, (Sequence, range)) and not isinstance(data, (str, bytes)):
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
         shape = _nested_shape(data)
         leaves: list[Any] = []
         _collect(data, shape, 0, leaves)
@@ -373,6 +374,11 @@ def arange(
         start, end = 0, start
     start, end, step = (v.item() if isinstance(v, Tensor) else as_number(v)
                         for v in (start, end, step))  # fmt: skip
+    for bound in (start, end):
+        if bound != bound or abs(bound) == math.inf:
+            raise ArgumentError(f"unsupported range: {start} -> {end}")
+    if dtype is not None and as_dtype(dtype).is_integer:
+        start, end, step = int(start), int(end), int(step)
     if step == 0:
         raise ArgumentError("step must be nonzero")
     if (step > 0 and start > end) or (step < 0 and start < end):
@@ -397,15 +403,68 @@ def arange(
     return _finish(from_array(line, kind), requires_grad)
 
 
+def _line_arguments(
+    where: str, start: Any, end: Any, steps: Any, kind: DType
+) -> tuple[Any, Any, int]:
+    """Ends of a line as numbers, and how many there are to be: whole ones for integers."""
+    for bound in (start, end):
+        if isinstance(bound, Tensor) and bound.ndim:
+            raise ShapeError(
+                f"{where} only supports 0-dimensional start and end tensors, but got shape "
+                f"{list(bound.shape)}"
+            )
+    start, end = (v.item() if isinstance(v, Tensor) else as_number(v) for v in (start, end))
+    if isinstance(steps, bool) or not hasattr(steps, "__index__"):
+        raise ArgumentTypeError(f"{where}(): steps must be an int, got {type(steps).__name__}")
+    steps = operator.index(steps)
+    if steps < 0:
+        raise ArgumentError(f"number of steps must be non-negative, got {steps}")
+    return (int(start), int(end), steps) if kind.is_integer else (start, end, steps)
+
+
+def range(
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False, out: Any = None, layout: Any = None,
+) -> Tensor:  # fmt: skip
+    """`start`, `start + step` ... up to and with `end`: `arange` is what is used otherwise.
+
+    Example:
+        >>> import gradatim as gd
+        >>> gd.range(1, 3)
+        tensor([1., 2., 3.])
+    """
+    if end is None:
+        start, end = 0, start
+    start, end, step = (v.item() if isinstance(v, Tensor) else as_number(v)
+                        for v in (start, end, step))  # fmt: skip
+    kind = dtypes.get_default_dtype() if dtype is None else as_dtype(dtype)
+    if step == 0:
+        raise ArgumentError("step must be nonzero")
+    if (step > 0 and start > end) or (step < 0 and start < end):
+        raise ArgumentError(
+            f"upper bound and lower bound inconsistent with step sign: "
+            f"start {start}, end {end}, step {step}"
+        )
+    line = start + np.arange(math.floor((end - start) / step) + 1) * step
+    return _finish(from_array(line.astype(kind.numpy), kind), requires_grad)
+
+
+def scalar_tensor(
+    s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    layout: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """A 0-d tensor of a number, in the default dtype unless told otherwise."""
+    return full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device,
+                requires_grad=requires_grad)  # fmt: skip
+
+
 def linspace(
     start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None,
     requires_grad: bool = False, out: Any = None, layout: Any = None,
 ) -> Tensor:  # fmt: skip
     """`steps` numbers from `start` to `end`, both included, evenly spaced."""
-    start, end = (v.item() if isinstance(v, Tensor) else as_number(v) for v in (start, end))
-    if steps < 0:
-        raise ArgumentError(f"number of steps must be non-negative, got {steps}")
     kind = dtypes.get_default_dtype() if dtype is None else as_dtype(dtype)
+    start, end, steps = _line_arguments("linspace", start, end, steps, kind)
     work = kind.numpy.type if kind.is_floating_point and kind.itemsize >= 4 else np.float32
     if kind.is_integer:
         work = np.float64
@@ -426,6 +485,7 @@ def logspace(
 ) -> Tensor:  # fmt: skip
     """`base` to the powers of `linspace(start, end, steps)`."""
     kind = dtypes.get_default_dtype() if dtype is None else as_dtype(dtype)
+    start, end, steps = _line_arguments("logspace", start, end, steps, kind)
     exponents = linspace(start, end, steps, dtype=dtypes.float64)._value()
     return _finish(from_array((base**exponents).astype(kind.numpy), kind), requires_grad)
 

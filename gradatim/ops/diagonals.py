@@ -132,8 +132,14 @@ def _triangle_indices(
             raise ShapeError(f"{name} must be non-negative, got {size}")
     if device is not None:
         Device(device)
-    inside = np.tri(row, col, offset - 1 if upper else offset, dtype=bool)
-    places = np.stack(np.nonzero(~inside if upper else inside))
+    lines = np.arange(row)
+    edge = np.clip(lines + offset + (not upper), 0, col)  # each row's first column outside, or in
+    counts = col - edge if upper else edge
+    rows = np.repeat(lines, counts)
+    columns = np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    if upper:
+        columns += np.repeat(edge, counts)
+    places = np.stack([rows, columns])
     return from_array(places, int64 if dtype is None else as_dtype(dtype))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradatim.graph import dtypes
 from gradatim.graph.dtypes import DType, as_dtype
-from gradatim.graph.errors import ArgumentTypeError, DTypeError, ShapeError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from gradatim.graph.node import Shape
 from gradatim.ops._drawing import (
     Draw,
@@ -24,8 +24,9 @@ from gradatim.ops._drawing import (
     source_of,
     successes,
     whole_number,
+    without_slope,
 )
-from gradatim.ops.arguments import shape_argument
+from gradatim.ops.arguments import need_tensors, shape_argument
 from gradatim.ops.creation import full
 from gradatim.random import Generator
 from gradatim.random.integers import DIGITS, DistributionError
@@ -38,7 +39,7 @@ from gradatim.tensor import Device, Tensor, method
 def _new(shape: Shape, dtype: DType, device: Any, requires_grad: bool, draw: Draw) -> Tensor:
     """A new, contiguous tensor."""
     _check(dtype, device, requires_grad)
-    result = drawn(shape, dtype, lambda: draw(shape))
+    result = drawn(shape, dtype, lambda: draw(shape), lambda lead: draw((*lead, *shape)))
     return result.requires_grad_() if requires_grad else result
 
 
@@ -262,20 +263,21 @@ def normal(
     shape, kind = _broadcast(*(tuple(x.shape) for x in tensors)), tensors[0].dtype
     if isinstance(std, Tensor):
         check_values(std, lambda s: s >= 0, "normal expects all elements of std >= 0.0")
-        numbers = drawn(shape, kind, lambda: source.normal(shape, kind.numpy))
+        numbers = _new(shape, kind, None, False, lambda s: source.normal(s, kind.numpy))
         numbers = (numbers * std.detach()).to(kind)
     else:
         std = float(std)
-        numbers = drawn(shape, kind, lambda: source.normal(shape, kind.numpy, 0.0, std))
-    return (numbers + (mean.detach() if isinstance(mean, Tensor) else mean)).to(kind)
+        numbers = _new(shape, kind, None, False, lambda s: source.normal(s, kind.numpy, 0.0, std))
+    numbers = (numbers + (mean.detach() if isinstance(mean, Tensor) else mean)).to(kind)
+    return without_slope(numbers, *tensors)
 
 
-def _broadcast(*shapes: Shape) -> Shape:
+def _broadcast(*shapes: Shape, where: str = "normal") -> Shape:
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
         raise ShapeError(
-            "normal: the shapes of mean and std do not broadcast: "
+            f"{where}: the shapes of the arguments do not broadcast: "
             + " and ".join(str(list(shape)) for shape in shapes)
         ) from None
 
@@ -298,8 +300,10 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
         tensor([0., 1., 1.])
     """
     if p is not None:
-        return dropout_mask(input.shape, float(p), input.dtype, generator, always=True)
-    return successes(input, tuple(input.shape), None, generator).to(input.dtype)
+        mask = dropout_mask(input.shape, float(p), input.dtype, generator, always=True)
+    else:
+        mask = successes(input, tuple(input.shape), None, generator).to(input.dtype)
+    return without_slope(mask, input)
 
 
 @method()
@@ -347,7 +351,36 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
         DistributionError: a negative rate.
     """
     source, rates = source_of(generator), input.detach()._value()
-    return drawn(tuple(input.shape), input.dtype, lambda: source.poisson(rates))
+    counts = drawn(tuple(input.shape), input.dtype, lambda: source.poisson(rates))
+    return without_slope(counts, input)
+
+
+def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
+    """How many of `count` trials succeed, each with the probability `prob`: floating tensors of one
+    dtype, whose shapes broadcast. No gradient flows to them.
+
+    Raises:
+        ArgumentTypeError: for numbers in place of tensors.
+        DTypeError: for integers, or two dtypes.
+
+    Example:
+        >>> import gradatim as gd
+        >>> gd.binomial(gd.tensor([5.0, 5.0]), gd.tensor([0.0, 1.0]))
+        tensor([0., 5.])
+    """
+    need_tensors("binomial", count=count, prob=prob)
+    if not count.dtype.is_floating_point:
+        raise ArgumentError(
+            f"binomial only supports floating-point dtypes for count, got: {count.dtype.name}"
+        )
+    if prob.dtype is not count.dtype:
+        raise DTypeError(f"Found dtype {prob.dtype.name} but expected {count.dtype.name}")
+    shape = _broadcast(tuple(count.shape), tuple(prob.shape), where="binomial")
+    source = source_of(generator)
+    counts, probabilities = (
+        np.broadcast_to(x.detach()._value(), shape) for x in (count, prob)
+    )  # fmt: skip
+    return drawn(shape, count.dtype, lambda: source.binomial(counts, probabilities))
 
 
 # --- for layers ----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from gradatim.graph import primitives as p
-from gradatim.graph.dtypes import bool_
+from gradatim.graph.dtypes import bool_, float32
 from gradatim.graph.errors import DTypeError
 from gradatim.graph.node import Node
 from gradatim.ops.arguments import (
@@ -165,10 +165,12 @@ def reciprocal(input: Tensor) -> Tensor:
 @op("Sinc")
 def sinc(input: Tensor) -> Tensor:
     """sin(πx) / (πx), and 1 at 0."""
-    x = floating_operand(input, "sinc")
+    given = floating_operand(input, "sinc")
+    x = p.cast(given, float32) if given.dtype.itemsize == 2 else given  # πx in full
     zero = p.eq(x, number_node(0, x.dtype))
     angle = p.mul(p.select(zero, number_node(1, x.dtype), x), number_node(math.pi, x.dtype))
-    return wrap(p.select(zero, number_node(1, x.dtype), p.div(p.sin(angle), angle)))
+    found = p.select(zero, number_node(1, x.dtype), p.div(p.sin(angle), angle))
+    return wrap(p.cast(found, given.dtype))
 
 
 def check_float(input: Tensor, where: str) -> None:

@@ -76,7 +76,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         tensor([[1, 1],
                 [4, 3]])
     """
-    need_index(index, "gather")
+    if need_tensor(index, "gather(): argument 'index'").numel():
+        need_index(index, "gather")
     axis = wrap_dim(dim, input.ndim)
     shape = tuple(input.shape) or (1,)
     given = tuple(index.shape)

@@ -102,6 +102,11 @@ def narrow(input: Tensor, dim: int, start: Any, length: Any) -> Tensor:
     """
     if input.ndim == 0:
         raise ShapeError("narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, Tensor) and (start.ndim or not start.dtype.is_integer):
+        raise ShapeError(
+            f"start must be an 0-dim integral Tensor. Got a tensor of {start.dtype.name} and shape "
+            f"{list(start.shape)}"
+        )
     axis, start, length = wrap_dim(dim, input.ndim), operator.index(start), operator.index(length)
     size = input.shape[axis]
     if length < 0:

@@ -81,6 +81,7 @@ IN_PLACE = (
     "tril", "triu", "index_add", "index_fill", "index_copy", "index_put", "masked_scatter",
     "scatter", "scatter_add", "scatter_reduce", "addmm", "addmv", "addbmm", "baddbmm", "addr",
     "renorm", "index_reduce", "leaky_relu", "elu", "selu", "celu",
+    "gcd", "lcm", "ldexp", "i0", "igamma", "igammac", "mvlgamma", "polygamma", "conj_physical",
 )  # fmt: skip
 
 
@@ -173,6 +174,7 @@ def _become(self: Tensor, view: Tensor) -> Tensor:
     else:
         self._from_base = view._from_base
     self._path, self._layout = view._path, view._layout
+    self._view_node = None
     self._op = view._op
     return self
 

@@ -1,4 +1,4 @@
-"""Tensors joined, repeated, turned round and padded: these copy."""
+"""Tensors joined, repeated and turned round: these copy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradatim.graph.errors import (
     ArgumentTypeError,
     ShapeError,
 )
-from gradatim.ops.arguments import number_node, shape_argument, wrap_dim, wrap_dims
+from gradatim.ops.arguments import shape_argument, wrap_dim, wrap_dims
 from gradatim.ops.casting import clone, contiguous
 from gradatim.ops.movement import reshape, transpose, unsqueeze
 from gradatim.tensor import Tensor, method, op, wrap
@@ -20,21 +20,41 @@ from gradatim.tensor import Tensor, method, op, wrap
 # --- joined and repeated -------------------------------------------------------------------------
 
 
+def _parts(tensors: Any, where: str) -> list[Tensor]:
+    """The tensors of a sequence."""
+    if isinstance(tensors, Tensor):
+        raise ArgumentTypeError(
+            f"{where}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor"
+        )
+    parts = list(tensors)
+    for k, part in enumerate(parts):
+        if not isinstance(part, Tensor):
+            raise ArgumentTypeError(
+                f"{where}() expects a sequence of Tensors, got {type(part).__name__} at entry {k}"
+            )
+    return parts
+
+
+def _some(tensors: Any, where: str) -> list[Tensor]:
+    parts = _parts(tensors, where)
+    if not parts:
+        raise ArgumentError(f"{where} expects a non-empty TensorList")
+    return parts
+
+
 @op("Cat")
-def cat(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = None) -> Tensor:
+def cat(tensors: Any, dim: int = 0, *, axis: int | None = None) -> Tensor:
     """The tensors one after the other along an existing dimension; dtypes promote.
 
     Raises:
         ShapeError: if the other dimensions differ, naming both shapes.
     """
-    parts = list(tensors)
+    parts = _parts(tensors, "cat")
     if axis is not None:
         dim = axis
     if not parts:
         raise ArgumentError("torch.cat(): expected a non-empty list of Tensors")
     for part in parts:
-        if not isinstance(part, Tensor):
-            raise ArgumentTypeError(f"cat expects Tensors, got {type(part).__name__}")
         if part.ndim == 0:
             raise ShapeError("zero-dimensional tensor (at position 0) cannot be concatenated")
     dtype = parts[0].dtype
@@ -54,9 +74,9 @@ concat = concatenate = cat
 
 
 @op("Stack")
-def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
+def stack(tensors: Any, dim: int = 0) -> Tensor:
     """Tensors of one shape along a new dimension."""
-    parts = list(tensors)
+    parts = _parts(tensors, "stack")
     if not parts:
         raise ArgumentError("stack expects a non-empty TensorList")
     for k, part in enumerate(parts):
@@ -106,23 +126,23 @@ def _at_least(tensors: Any, lift: Any) -> Any:
 
 def hstack(tensors: Any) -> Tensor:
     """Joined along the second dimension (the first, of vectors)."""
-    parts = atleast_1d(list(tensors))
+    parts = atleast_1d(_some(tensors, "hstack"))
     return cat(parts, 0 if parts[0].ndim == 1 else 1)
 
 
 def vstack(tensors: Any) -> Tensor:
     """Joined along the first dimension, vectors as rows."""
-    return cat(atleast_2d(list(tensors)), 0)
+    return cat(atleast_2d(_some(tensors, "vstack")), 0)
 
 
 def dstack(tensors: Any) -> Tensor:
     """Joined along the third dimension."""
-    return cat(atleast_3d(list(tensors)), 2)
+    return cat(atleast_3d(_some(tensors, "dstack")), 2)
 
 
 def column_stack(tensors: Any) -> Tensor:
     """Joined as columns."""
-    return cat([reshape(t, -1, 1) if t.ndim <= 1 else t for t in tensors], 1)
+    return cat([reshape(t, -1, 1) if t.ndim <= 1 else t for t in _some(tensors, "column_stack")], 1)
 
 
 row_stack = vstack
@@ -189,10 +209,11 @@ def _to_front(input: Tensor, k: int) -> Any:
 
 @method()
 @op("Flip")
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """The order along some dimensions reversed; a copy."""
-    if len(dims) == 1 and isinstance(dims[0], Sequence):
-        dims = tuple(dims[0])
+    if dims is not None:
+        given = (dims,)
+    dims = given[0] if len(given) == 1 and isinstance(given[0], Sequence) else given
     axes = wrap_dims(dims, input.ndim) if dims else ()
     node = p.flip(input._read(), axes)
     return wrap(node if axes else p.copy(node))
@@ -218,6 +239,8 @@ def flipud(input: Tensor) -> Tensor:
 @op("Roll")
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements moved along dimensions; what falls off one end comes back at the other."""
+    if isinstance(shifts, Sequence) and not shifts:
+        raise ShapeError("`shifts` required: how far to roll, for each of the dimensions")
     if dims is None or (isinstance(dims, Sequence) and not dims):
         shift = shifts if isinstance(shifts, int) else shifts[0]
         return reshape(roll(reshape(input, -1), shift, 0), *input.shape)
@@ -245,7 +268,15 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 @op("Rot90")
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """Turned by 90 degrees k times, in the plane of two dimensions."""
+    if len(dims) != 2:
+        raise ShapeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    if input.ndim < 2:
+        raise ShapeError(f"expected total dims >= 2, but got total dims = {input.ndim}")
     a, b = (wrap_dim(d, input.ndim) for d in dims)
+    if a == b:
+        raise ShapeError(
+            f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
+        )
     turns = k % 4
     if turns == 0:
         return clone(input)
@@ -254,47 +285,3 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     if turns == 2:
         return flip(input, a, b)
     return contiguous(flip(transpose(input, a, b), b))
-
-
-@op("ConstantPadNd")
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Any = None) -> Tensor:
-    """Padding of the last dimensions: `(left, right, top, bottom ...)`, the last one first.
-
-    A negative amount crops. Modes: "constant", "reflect", "replicate", "circular".
-    """
-    if len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise ShapeError(
-            f"Padding length should be even and at most twice the number of dimensions, got "
-            f"{len(pad)} amounts for {input.ndim} dimensions"
-        )
-    low, high = [0] * input.ndim, [0] * input.ndim
-    for j in range(len(pad) // 2):
-        low[input.ndim - 1 - j], high[input.ndim - 1 - j] = int(pad[2 * j]), int(pad[2 * j + 1])
-    x = input._read()
-    if mode == "constant":
-        node = p.pad(x, number_node(value or 0, x.dtype), tuple(low), tuple(high))
-        return wrap(node if node is not x else p.copy(x))
-    import numpy as np
-
-    from gradatim.tensor import from_array
-
-    modes = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-    if mode not in modes:
-        raise ArgumentError(
-            f"Unrecognised padding mode {mode}: expected constant, reflect, replicate or circular"
-        )
-    for k in range(input.ndim):
-        if not low[k] and not high[k]:
-            continue
-        n = x.shape[k]
-        if mode == "reflect" and max(low[k], high[k]) >= n:
-            raise ShapeError(
-                f"Padding size should be less than the corresponding input dimension, but got: "
-                f"padding ({low[k]}, {high[k]}) at dimension {k} of input {list(x.shape)}"
-            )
-        places = np.pad(np.arange(n), (max(0, low[k]), max(0, high[k])), mode=modes[mode])
-        places = places[max(0, -low[k]) : len(places) - max(0, -high[k])]
-        front = p.permute(x, (k, *(j for j in range(x.ndim) if j != k)))
-        rows = p.gather(front, from_array(places.astype(np.int64))._read())
-        x = p.permute(rows, (*range(1, k + 1), 0, *range(k + 1, input.ndim)))
-    return wrap(x)

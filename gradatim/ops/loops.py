@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradatim.capture import Capture
 from gradatim.graph import primitives as p
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, CaptureError, ShapeError
 from gradatim.graph.node import NONE, Node, mode
@@ -20,6 +19,7 @@ from gradatim.ops.arguments import as_tensor_operand, is_number
 from gradatim.ops.creation import tensor
 from gradatim.realize import Cell, compute, line_of, state
 from gradatim.tensor import Tensor, named, user_site, wrap
+from gradatim.tracing import Tracing
 
 __all__ = ["scan"]
 
@@ -104,23 +104,11 @@ def _length(sequences: Sequence[Node], length: int | None) -> int:
 # --- the function's graph ------------------------------------------------------------------------
 
 
-class _Tracing(Capture):
+class _Tracing(Tracing):
     """What stands in for a capture while the function of a scan runs."""
 
-    def __init__(self, outer: Capture | None):
-        super().__init__()
-        self.outer = outer
-        self.own: weakref.WeakSet[Cell] = weakref.WeakSet()
-        self.reads_exposed = False
-        if outer is not None:  # what a compiled step depends on, it also depends on in here
-            self.leaves, self.guards, self.effects = outer.leaves, outer.guards, outer.effects
-            self.modules = outer.modules
-
-    def note_read(self, cell: Cell) -> None:
-        if self.outer is not None:
-            self.outer.note_read(cell)
-        elif cell.is_exposed:
-            self.reads_exposed = True
+    escaped = _ESCAPED
+    is_loop = True
 
     def note_write(self, cell: Cell) -> None:
         if cell not in self.own:
@@ -129,21 +117,8 @@ class _Tracing(Capture):
                 f"{line_of(user_site())}: carry it from step to step, and write it afterwards"
             )
 
-    def note_look(self, tensor: Tensor) -> None:
-        node = tensor._cell.node
-        if node.buffer is None and _depends_on_input([node], self.start):
-            raise CaptureError(_LOOKED.format(line_of(user_site())))
-        if self.outer is not None:
-            self.outer.note_look(tensor)
-
-    def note_created(self, cell: Cell) -> None:
-        self.own.add(cell)
-        if self.outer is not None:
-            self.outer.note_created(cell)
-
-    def add_source(self, node: Node, read: Callable[[], Any]) -> None:
-        assert self.outer is not None
-        self.outer.add_source(node, read)
+    def refuse_look(self) -> None:
+        raise CaptureError(_LOOKED.format(line_of(user_site())))
 
     def add_draw(self, node: Node, draw: Callable[[], Any]) -> None:
         raise CaptureError(
@@ -160,10 +135,6 @@ class _Tracing(Capture):
         raise CaptureError(f"gd.scan: {reason} inside the loop, at {line_of(user_site())}")
 
 
-def _depends_on_input(nodes: Sequence[Node], first: int) -> bool:
-    return any(node.primitive is p.INPUT for node in walk(nodes, (), first))
-
-
 def _trace(
     f: Callable[[Any, Any], tuple[Any, Any]],
     carries: Sequence[Node],
@@ -172,10 +143,7 @@ def _trace(
     xs_tree: Any,
 ) -> tuple[Body, list[Node], Any]:
     """The body that `f` is, what it reads from outside, and the structure of its y."""
-    outer, special = state.capture, state.special
-    tracing = state.capture = _Tracing(outer)
-    state.special = False
-    try:
+    with _Tracing(state.capture).running():
         ins = [_stand_in(node, node.shape) for node in carries]
         ins += [_stand_in(node, node.shape[1:]) for node in sequences]
         inputs = [each._cell.node for each in ins]
@@ -196,13 +164,6 @@ def _trace(
         outputs = [each._read() for each in (*new, *ys)]
         _check_carry(carries, outputs)
         del ins, given, carry, x, result, new, ys
-    finally:
-        state.capture, state.special = outer, special
-        for cell in list(tracing.own):
-            if cell.node.buffer is None and _depends_on_input([cell.node], tracing.start):
-                cell.escaped = _ESCAPED
-    if tracing.reads_exposed:
-        state.exposed_read = state.special = True
     if mode.recording:
         outputs = _with_stops(outputs, inputs)
     body, constants = close_over(outputs, inputs)

@@ -249,7 +249,10 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 @method()
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Without the dimensions of size 1 (all of them, or those named)."""
-    dims = wrap_dims(dim, input.ndim) if dim is not None else tuple(range(input.ndim))
+    if dim is None:
+        dims = tuple(range(input.ndim))
+    else:
+        dims = wrap_dims(dim, input.ndim) if isinstance(dim, int) or len(dim) else ()
     name = "Squeeze" if dim is None else "Squeeze:1" if isinstance(dim, int) else "Squeeze:2"
     keep = [k for k, n in enumerate(input.shape) if not (k in dims and n == 1)]
     shape = tuple(input.shape[k] for k in keep)

@@ -81,16 +81,20 @@ def batch_norm(
         eps: added to the variance.
 
     Raises:
-        ArgumentError: in training, for a single value for each channel.
+        ArgumentError: in training, for a single value for each channel; for an `eps` below 0, or
+            in training of 0.
         ShapeError: for vectors that have not a number for each channel.
 
     Example:
         >>> import gradatim as gd
         >>> x = gd.tensor([[1.0], [3.0]])
-        >>> gd.nn.functional.batch_norm(x, None, None, training=True, eps=0)
+        >>> gd.nn.functional.batch_norm(x, None, None, training=True, eps=1e-12)
         tensor([[-1.],
                 [ 1.]])
     """
+    if eps < 0 or (training and eps == 0):
+        kind = "positive during training" if training else "non-negative"
+        raise ArgumentError(f"batch_norm eps must be {kind}, but got {eps}")
     running = [(running_mean, "running_mean"), (running_var, "running_var")]
     if training:
         for tensor, _ in running:
@@ -123,7 +127,7 @@ def batch_norm(
         count = count_along(x.shape, axes)
         unbiased = p.mul(variance, number_node(count / max(count - 1, 1), variance.dtype))
         for tensor, new in ((running_mean, mean), (running_var, unbiased)):
-            if tensor is not None:
+            if tensor is not None and x.size:  # (an empty batch says nothing)
                 _move(tensor, new, momentum)
     else:
         variance = p.cast(running_var._read(), wide.dtype)  # type: ignore[union-attr]

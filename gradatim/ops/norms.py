@@ -47,6 +47,8 @@ def _norm(x: Node, order: float, axes: Shape) -> Node:
         )
     if math.isinf(order):
         return (p.max_ if order > 0 else p.min_)(size, axes)
+    if order < 0 and x.history:
+        return _negative_order(size, order, axes)
     return _root(p.sum_(_power(size, order), axes), order)
 
 
@@ -55,6 +57,17 @@ def _count(x: Node, axes: Shape) -> Node:
     one, zero = number_node(1, x.dtype), number_node(0, x.dtype)
     flat = p.sign(x) if x.history else zero
     return p.sum_(p.select(p.cast(x, bool_), one, flat), axes)
+
+
+def _negative_order(size: Node, order: float, axes: Shape) -> Node:
+    """A single 0 makes it 0, where its gradient is 0."""
+    zero = number_node(0, size.dtype)
+    smallest = p.stop_gradient(p.min_(size, axes))
+    kept = tuple(1 if k in axes else n for k, n in enumerate(size.shape))
+    one = number_node(1, size.dtype)
+    moved = p.select(p.eq(p.reshape(smallest, kept), zero), one, size)
+    total = p.sum_(_power(moved, order), axes)
+    return p.select(p.eq(smallest, zero), zero, _root(total, order))
 
 
 def _power(size: Node, order: float) -> Node:
@@ -118,7 +131,8 @@ def norm(
     """The norm of all elements, or over `dim`.
 
     Args:
-        p: the order, a number; "fro" is 2.
+        p: the order, a number; "fro" is 2; "nuc" is the sum of the singular values of matrices, in
+            the two dimensions `dim`.
 
     Example:
         >>> import gradatim as gd
@@ -126,9 +140,13 @@ def norm(
         tensor([ 5., 10.])
     """
     if isinstance(p, str):
+        if p == "nuc":
+            from gradatim.ops.matrix_norms import nuclear_norm
+
+            return nuclear_norm(input, dim, keepdim)
         if p != "fro":
             raise ArgumentError(
-                f"norm: Order {p} not supported: p must be a number, float('inf') or 'fro'"
+                f"norm: Order {p} not supported: p must be a number, float('inf'), 'fro' or 'nuc'"
             )
         p = 2
     result: Tensor = linalg_vector_norm(input, 2 if p is None else p, dim, keepdim, dtype=dtype)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gradatim.graph.errors import ArgumentTypeError
 from gradatim.ops.arithmetic import add, div, floor_divide, mul, pow, remainder, rsub, sub
 from gradatim.ops.comparison import (
     bitwise_and,
@@ -36,6 +37,10 @@ def _operator(function: Callable[[Any, Any], Tensor], swapped: bool = False) -> 
         return function(self, other)
 
     def swapped_call(self: Tensor, other: Any) -> Any:
+        if not isinstance(self, Tensor):
+            raise ArgumentTypeError(
+                f"a reflected operator expects a Tensor, got {type(self).__name__}"
+            )
         if not isinstance(other, known):
             return NotImplemented
         return function(other, self)
@@ -53,10 +58,10 @@ for _symbol, _function in (
 method("__rsub__")(_operator(rsub))
 
 
-@method("__rtruediv__")
+@method("__rtruediv__", "__rdiv__")
 def _divides(self: Tensor, other: Any) -> Any:
     """`other / self` for a number: `other * (1 / self)`, rounded twice as in PyTorch."""
-    if not isinstance(other, (float, int, np.ndarray, np.generic)):
+    if not isinstance(other, (Tensor, float, int, np.ndarray, np.generic)):
         return NotImplemented
     return mul(reciprocal(self), other)
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradatim.graph import primitives as p
-from gradatim.graph.dtypes import int64
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, ShapeError
+from gradatim.graph.dtypes import bool_, int64
+from gradatim.graph.errors import ArgumentTypeError, ShapeError
 from gradatim.graph.node import Shape
 from gradatim.ops.arguments import operands, wrap_dim
 from gradatim.ops.linear import matmul, mm, read_pair
@@ -164,7 +164,9 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
 
 @method()
 def matrix_power(input: Tensor, n: int) -> Tensor:
-    """The product of `n` copies of a square matrix, or of each of a batch (..., m, m)."""
+    """The product of `n` copies of a square matrix, or of each of a batch (..., m, m); of its
+    inverse if `n` is negative.
+    """
     try:
         n = operator.index(n)
     except TypeError:
@@ -175,12 +177,16 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
             f"{' by '.join(map(str, input.shape[-2:]))} matrices"
         )
     if n < 0:
-        raise ArgumentError(f"matrix_power: n must be 0 or more, got {n}")
+        from gradatim.ops.solving import linalg_inv
+
+        return matrix_power(linalg_inv(input), -n)
     if n == 0:
         x = input._read()
         size = x.shape[-1]
         row, column = (p.iota((size, size), axis, int64) for axis in (0, 1))
-        return named(p.expand(p.cast(p.eq(row, column), x.dtype), x.shape), "Copy")
+        unit = p.expand(p.cast(p.eq(row, column), x.dtype), x.shape)
+        always = p.full(x.shape, True, bool_)
+        return named(p.select(always, unit, x) if x.history else unit, "Copy")
     if n == 1:
         result: Tensor = input.clone()
         return result

@@ -20,7 +20,7 @@ from gradatim.ops.arguments import as_tensor_operand, is_number, number_node, wr
 from gradatim.ops.extremes import take_along
 from gradatim.ops.reduce import kept_shape
 from gradatim.ops.results import result_type
-from gradatim.ops.sorting import _first, _need_elements
+from gradatim.ops.sorting import _need_elements, _part
 from gradatim.realize import state
 from gradatim.tensor import Tensor, method, named, wrap
 
@@ -36,10 +36,10 @@ def _middle(x: Node, axis: int) -> Node:
     """The place of the middle element (the lower of two), or of the first NaN; axis kept."""
     values, places = p.sort(p.stop_gradient(x), axis, False)
     size = x.shape[axis]
-    middle = _first(places, axis, (size - 1) // 2, 1)
+    middle = _part(places, axis, (size - 1) // 2, 1)
     if not x.dtype.is_floating_point:
         return middle
-    last = _first(values, axis, size - 1, 1)
+    last = _part(values, axis, size - 1, 1)
     nan = p.reshape(p.argmax(p.stop_gradient(x), axis), middle.shape)
     return p.select(p.ne(last, last), nan, middle)
 
@@ -121,7 +121,7 @@ def _most_frequent(x: Node, axis: int) -> Node:
     if size == 1:
         return places
     changes = p.cast(
-        p.ne(_first(values, axis, 1, size - 1), _first(values, axis, 0, size - 1)), int64
+        p.ne(_part(values, axis, 1, size - 1), _part(values, axis, 0, size - 1)), int64
     )
     run = p.cumsum(changes, axis)  # the number of each element's run of equal ones
     low = tuple(1 if k == axis else 0 for k in range(x.ndim))
@@ -223,7 +223,7 @@ def _along_last(x: Node, q: Node, interpolation: str, skips_nan: bool) -> Node:
         zero = number_node(0, x.dtype)
         rank = p.mul(q, p.maximum(p.sub(numbers, number_node(1, x.dtype)), zero))
     else:  # one NaN, and every quantile is it: it stands last
-        last = _first(number, axis, size - 1, 1)
+        last = _part(number, axis, size - 1, 1)
         rank = p.select(last, p.mul(q, top), top)
     rank = p.expand(rank, (*x.shape[:-1], q.shape[0]))
     if interpolation == "lower":

@@ -311,8 +311,16 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
         fill, title = _number(value, input), "IndexFill"
     rows = _rows(x, axis)
     places = _slice_places(input, axis, index, wraps=True)
-    new = p.scatter_set(rows, places, p.expand(fill, (*places.shape, *rows.shape[1:])))
-    return named(_from_rows(new, axis, x), title)
+    # (Where a place is named twice its gradient must count once: so it is chosen, not written.)
+    none = p.full((rows.shape[0],), False, bool_)
+    chosen = p.scatter_set(none, places, p.full(places.shape, True, bool_))
+    chosen = p.reshape(chosen, (rows.shape[0], *[1] * (rows.ndim - 1)))
+    return named(_from_rows(p.select(*_broadcast(chosen, fill, rows)), axis, x), title)
+
+
+def _broadcast(*nodes: Node) -> list[Node]:
+    shape = p.broadcast(*(node.shape for node in nodes))
+    return [p.expand(node, shape) for node in nodes]
 
 
 # --- places in the flattened tensor --------------------------------------------------------------

@@ -91,25 +91,29 @@ def _in_order(sequence: Node, sorter: Tensor) -> Node:
 
 
 def _rank(sequence: Node, values: Node, right: bool) -> Node:
-    """How many elements of each line of `sequence` stand before each value: all are sorted together
-    (a stable sort keeps equal ones in the order given), and what comes from the sequence counted.
-    """
-    axis = sequence.ndim - 1
-    length, count = sequence.shape[axis], values.shape[axis]
-    both = p.concatenate([sequence, values] if right else [values, sequence], axis)
-    _, places = p.sort(both, axis, False)
-    border = p.constant(length if right else count, int64)
-    from_sequence = p.lt(places, border) if right else p.ge(places, border)
-    before = p.cumsum(p.cast(from_sequence, int64), axis)
-    home = flat(along_axis(places, both.shape, axis))
-    before = p.reshape(p.scatter_set(flat(before), home, flat(before)), both.shape)
-    start = length if right else 0
-    starts = tuple(start if k == axis else 0 for k in range(both.ndim))
-    stops = tuple(start + count if k == axis else n for k, n in enumerate(both.shape))
-    found = p.slice_(before, starts, stops, (1,) * both.ndim)
+    """How many elements of each line of `sequence` stand before each value: a binary search for all
+    values at once, which looks at one element more for each doubling of the line."""
+    length = sequence.shape[-1]
+    place = p.full(values.shape, 0, int64)  # as many elements are known to stand before
+    if not length:
+        return place
+    flat_sequence, start = flat(sequence), None
+    if sequence.ndim > 1:  # where each value's line begins
+        lines = sequence.size // length
+        start = p.mul(p.iota((lines, 1), 0, int64), p.constant(length, int64))
+        start = p.reshape(start, (*sequence.shape[:-1], 1))
+    step = 1 << (length.bit_length() - 1)
+    while step:
+        probe = p.add(place, p.constant(step, int64))
+        last = p.sub(p.minimum(probe, p.constant(length, int64)), p.constant(1, int64))
+        element = p.gather(flat_sequence, last if start is None else p.add(start, last))
+        before = (p.le if right else p.lt)(element, values)
+        before = p.and_(before, p.le(probe, p.constant(length, int64)))
+        place = p.select(before, probe, place)
+        step //= 2
     if not values.dtype.is_floating_point:
-        return found
-    return p.select(p.ne(values, values), p.constant(length, int64), found)  # NaN goes to the end
+        return place
+    return p.select(p.ne(values, values), p.constant(length, int64), place)  # NaN goes to the end
 
 
 def bucketize(

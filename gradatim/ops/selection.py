@@ -13,7 +13,9 @@ from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, 
 from gradatim.graph.node import Node
 from gradatim.ops.arguments import (
     as_number,
+    floating_operand,
     is_number,
+    need_tensors,
     number_node,
     operands,
     result_dtype,
@@ -28,6 +30,8 @@ from gradatim.tensor import Tensor, method, named, op, wrap
 @op("Logit")
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), the inverse of the sigmoid; x is first clamped to [eps, 1 - eps]."""
+    if not input.dtype.is_floating_point:
+        input = wrap(floating_operand(input, "logit"))
     if eps is not None:
         input = clamp(input, eps, 1 - eps)
     return log(div(input, rsub(input, 1)))
@@ -35,6 +39,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
 
 def _ignoring_nan(name: str, build: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Tensor]:
     def function(input: Any, other: Any) -> Tensor:
+        need_tensors(name, input=input, other=other)
         a, b = operands(input, other, name)
         x, y = wrap(a), wrap(b)
         result: Tensor = where(ne(y, y), x, where(ne(x, x), y, build(x, y)))
@@ -211,6 +216,7 @@ def number_is_beyond(number: Any, x: Node) -> bool:
 @method()
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 below zero, 1 above, `values` at zero."""
+    need_tensors("heaviside", input=input, values=values)
     x, at_zero = operands(input, values, "heaviside")
     zero, one = number_node(0, x.dtype), number_node(1, x.dtype)
     step = p.select(p.gt(x, zero), one, zero)  # NaN is not above zero

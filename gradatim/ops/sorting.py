@@ -13,6 +13,7 @@ from gradatim.graph.errors import DTypeError, IndexOutOfRange, ShapeError
 from gradatim.graph.node import Node
 from gradatim.ops._aliases import numpy_names
 from gradatim.ops.arguments import as_tensor_operand, wrap_dim
+from gradatim.ops.extremes import take_along
 from gradatim.ops.results import result_type
 from gradatim.tensor import Tensor, method, named, wrap
 
@@ -63,7 +64,20 @@ def msort(input: Tensor) -> Tensor:
     return named(_sorted(x, 0, False)[0], "Sort")
 
 
-def _first(x: Node, axis: int, start: int, count: int) -> Node:
+def _sorted_part(x: Node, axis: int, descending: bool, start: int, count: int) -> tuple[Node, Node]:
+    """`count` of the sorted elements, from `start` on, and their places.
+
+    Where gradients are wanted the elements are read again at their places: what flows back then
+    goes to them alone, and not through an order of all.
+    """
+    if x.ndim == 0:
+        return p.copy(x), p.full((), 0, int64)
+    values, places = p.sort(p.stop_gradient(x) if x.history else x, axis, bool(descending))
+    values, places = _part(values, axis, start, count), _part(places, axis, start, count)
+    return (take_along(x, places, axis) if x.history else values), places
+
+
+def _part(x: Node, axis: int, start: int, count: int) -> Node:
     """`count` places of an axis, from `start` on."""
     starts = tuple(start if k == axis else 0 for k in range(x.ndim))
     stops = tuple(start + count if k == axis else n for k, n in enumerate(x.shape))
@@ -93,9 +107,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     size = x.shape[axis] if x.ndim else 1
     if not 0 <= k <= size:
         raise ShapeError(f"selected index k out of range: got k={k} for {size} elements")
-    values, indices = _sorted(x, axis, largest)
-    if x.ndim:
-        values, indices = _first(values, axis, 0, k), _first(indices, axis, 0, k)
+    values, indices = _sorted_part(x, axis, largest, 0, k)
     return result_type("topk", "values", "indices")(named(values, "Topk"), wrap(indices))
 
 
@@ -118,11 +130,10 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
             f"kthvalue(): selected number k out of range for dimension {axis}: got k={k} for "
             f"{size} elements"
         )
-    values, indices = _sorted(x, axis, False)
+    values, indices = _sorted_part(x, axis, False, k - 1, 1)
     if x.ndim:
         shape = (*x.shape[:axis], *((1,) if keepdim else ()), *x.shape[axis + 1 :])
-        values = p.reshape(_first(values, axis, k - 1, 1), shape)
-        indices = p.reshape(_first(indices, axis, k - 1, 1), shape)
+        values, indices = p.reshape(values, shape), p.reshape(indices, shape)
     result = result_type("kthvalue", "values", "indices")
     return result(named(values, "Kthvalue"), wrap(indices))
 

@@ -77,6 +77,17 @@ class RuleOptimizer(Optimizer):
         """The booleans `rule` takes."""
         return {}
 
+    kind: ClassVar[Callable[[Tensor], Hashable] | None] = None
+    """What else parameters must have in common to be updated alike: see `slots_of_kind`."""
+
+    def slots_of_kind(self, group: Group, param: Tensor) -> dict[str, bool]:
+        """The slots in use for parameters like this one, where they are not alike in a group."""
+        return self.slots(group)
+
+    def decay(self, group: Group) -> str | None:
+        """ "coupled", "decoupled", or None where weights do not decay, or `rule` does it."""
+        return _decay(group)
+
     def phase(self, entry: Entry) -> Hashable:
         """Parameters of one group in an equal phase share the numbers of a step."""
         return tuple(map(entry.get, self.counts))
@@ -112,13 +123,15 @@ class RuleOptimizer(Optimizer):
         """The parameters that have a gradient, in lists that share the numbers of this step."""
         cohorts: dict[Hashable, list[Tensor]] = {}
         times_seen: dict[int, int] = {}  # a parameter that is there twice is updated twice
-        entry_of, phase = self.state.get, self.phase
+        entry_of, phase, kind = self.state.get, self.phase, self.kind
         nothing: Entry = {}
         for param in group["params"]:
             if param._grad is not None:
                 times = times_seen.get(id(param), 0)
                 times_seen[id(param)] = times + 1
-                key = (param._cell.node.dtype, phase(entry_of(param, nothing)), times)
+                key: Hashable = (param._cell.node.dtype, phase(entry_of(param, nothing)), times)
+                if kind is not None:
+                    key = key, kind(param)
                 cohort = cohorts.get(key)
                 if cohort is None:
                     cohorts[key] = [param]
@@ -128,7 +141,7 @@ class RuleOptimizer(Optimizer):
 
     def _update(self, group: Group, params: list[Tensor], writes: Writes) -> Cohort:
         """Add the new values of one cohort's parameters and slots to `writes`."""
-        in_use = self.slots(group)
+        in_use = self.slots_of_kind(group, params[0])
         remembers = self.counts or any(in_use.values())
         entries = [self.state[param] for param in params] if remembers else [{} for _ in params]
         slots = self._slots_of(group, params, entries, in_use)
@@ -213,7 +226,7 @@ class RuleOptimizer(Optimizer):
             count = entry[name]
             for other in entries:
                 other[name] = count
-        decay = _decay(group)
+        decay = self.decay(group)
         if decay == "coupled":
             numbers["weight_decay"] = float(group["weight_decay"])
         elif decay == "decoupled":
@@ -280,7 +293,7 @@ class RuleOptimizer(Optimizer):
         """What decides which formulas the parameters of a group get."""
         return (
             group.get("maximize", False),
-            _decay(group),
+            self.decay(group),
             *self.slots(group).values(),
             *self.switches(group).values(),
         )

@@ -21,6 +21,7 @@ import numpy as np
 
 from gradatim.graph.errors import DTypeError, ShapeError
 from gradatim.random.arithmetic import CHUNK, fused_multiply_add, libm, piecewise
+from gradatim.random.binomial import successes
 from gradatim.random.integers import DIGITS, LARGEST, DistributionError, WholeNumbers, cast
 
 Array = np.ndarray[Any, Any]
@@ -231,6 +232,23 @@ class Samplers(WholeNumbers):
         counts = [_poisson(float(rate), unit) for rate in rates.reshape(-1)]
         self.words(2 * taken)
         return cast(np.array(counts, np.float64), dtype).reshape(rates.shape)
+
+    def binomial(self, counts: Array, probabilities: Array) -> Array:
+        """How many of `counts` trials succeed, each with its probability: arrays of one shape and
+        floating dtype, which the result has too. Takes W64 as often as needed, element by element.
+        """
+        dtype = _floating(counts.dtype, "binomial")
+        ahead, taken = self._read_ahead(), 0
+
+        def unit() -> float:
+            nonlocal taken
+            taken += 1
+            return next(ahead)
+
+        pairs = zip(counts.reshape(-1), probabilities.reshape(-1))
+        drawn = [successes(float(n), float(q), unit) for n, q in pairs]
+        self.words(2 * taken)
+        return cast(np.array(drawn, np.float64), dtype).reshape(counts.shape)
 
     def _read_ahead(self) -> Iterator[float]:
         """The U53 that the next draw would begin with, as many as one asks for."""

@@ -14,7 +14,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -102,18 +102,32 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str
         entries = deserialize(data)
     except SafetensorError as error:
         raise CheckpointError(_damaged(path, str(error))) from None
-    arrays = {
-        name: np.frombuffer(entry["data"], dtype=_numpy_dtype(path, name, entry["dtype"]))
-        .reshape(entry["shape"])
-        .copy()
-        for name, entry in entries
-    }
+    arrays = {name: as_array(path, name, entry).copy() for name, entry in entries}
     if about.get("kind") != kind:
         raise CheckpointError(f"{path} holds a {about.get('kind')}, not a {kind}")
     checksum = about.pop("crc32", None)
     if checksum != _checksum(dict(sorted(arrays.items())), about):
         raise CheckpointError(_damaged(path, "its checksum does not match"))
     return arrays, about
+
+
+def as_array(path: Path, name: str, entry: Mapping[str, Any]) -> np.ndarray:
+    """One entry of a safetensors file as an array, which shares the file's memory."""
+    dtype = _numpy_dtype(path, name, entry["dtype"])
+    return np.frombuffer(entry["data"], dtype=dtype).reshape(entry["shape"])
+
+
+def holds_plain_tensors(file: BinaryIO) -> bool:
+    """Whether this is a safetensors file that says nothing of Gradatim's own."""
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    if length > os.fstat(file.fileno()).st_size:
+        return False
+    try:
+        header = json.loads(file.read(length))
+        return METADATA_KEY not in header.get("__metadata__", {})
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def check_format(path: Path, about: Mapping[str, Any]) -> None:

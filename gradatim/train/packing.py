@@ -66,8 +66,8 @@ def unpack(packed: Any, arrays: dict[str, np.ndarray]) -> Any:
 
 
 def to_array(value: Tensor | np.ndarray) -> np.ndarray:
-    """The numbers of a tensor as a NumPy array (shared where possible)."""
-    return value if isinstance(value, np.ndarray) else value.detach().numpy()
+    """The numbers of a tensor as a NumPy array, to be read only: it may share their memory."""
+    return value if isinstance(value, np.ndarray) else value._value()
 
 
 def to_tensor(array: np.ndarray) -> Tensor:

@@ -1,4 +1,4 @@
-"""Models on disk: `save_model` and `load`, and the `Predictor` that `load` gives.
+"""Models on disk: `save_model`, and `load` for them and for weight files of others.
 
 A model file is safetensors: parameters and buffers by name, and in the metadata the architecture
 and the preprocessing. No code is stored, and none is run when a file is loaded.
@@ -9,20 +9,26 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from gradatim.data import TablePreprocessor
-from gradatim.graph.errors import CheckpointError
+from gradatim.graph.errors import ArgumentTypeError, CheckpointError
 from gradatim.nn import Module
 from gradatim.random import fork_rng
 from gradatim.tensor import Tensor
 from gradatim.train.architecture import build, describe
-from gradatim.train.files import read_tensors, write_tensors
+from gradatim.train.files import holds_plain_tensors, read_tensors, write_tensors
 from gradatim.train.packing import to_array, to_tensor
 from gradatim.train.predictor import Predictor
 from gradatim.train.run import Run
+from gradatim.weights.loading import (
+    is_foreign_pickle,
+    load_safetensors,
+    load_weights,
+    open_binary,
+)
 
 
 def save_model(model: Module, path: str | os.PathLike) -> None:
@@ -41,16 +47,77 @@ def save_model(model: Module, path: str | os.PathLike) -> None:
     write_tensors(Path(path), "model", model_arrays(model), model_about(model))
 
 
-def load(path: str | os.PathLike, model: Module | None = None) -> Predictor:
-    """A model from a run's directory (its best) or from a file of `save_model`.
+def load(
+    f: str | os.PathLike[str] | BinaryIO,
+    model: Module | None = None,
+    *,
+    map_location: Any = None,
+    weights_only: bool = True,
+    mmap: bool | None = None,
+) -> Any:
+    """A trained model, or weights: what comes back depends on what the file is.
+
+    - a run's folder, or a file of `save_model`: its model, as a `Predictor`
+    - a `.pt` or `.pth` file of `torch.save` (the zip format, since PyTorch 1.6) or of `gd.save`:
+      what was saved, such as a `state_dict`. The file is read as data; no code in it is run, and
+      one that holds whole objects is refused.
+    - any other safetensors file: a `state_dict`
 
     Args:
+        f: the path, or (for `.pt`) a binary file open for reading.
         model: an object of your own class, where the file does not know how to build the network;
-            its parameters are overwritten.
+            its parameters are overwritten, and it comes back as a `Predictor`.
+        map_location, weights_only, mmap: taken for PyTorch's sake. Tensors come to the CPU,
+            nothing but weights is ever loaded, and files are read as a whole.
 
     Raises:
-        CheckpointError: the file is missing, damaged, foreign, or newer than this version; names,
-            shapes or dtypes differ from the model's.
+        CheckpointError: the file is missing, damaged, foreign, or newer than this version; it names
+            something that is not data; names, shapes or dtypes differ from the model's.
+
+    Example:
+        >>> import io, gradatim as gd
+        >>> file = io.BytesIO()
+        >>> gd.save(gd.nn.Linear(2, 1).state_dict(), file)
+        >>> gd.nn.Linear(2, 1).load_state_dict(gd.load(file))
+        <All keys matched successfully>
+    """
+    if not isinstance(f, str | os.PathLike):
+        if not hasattr(f, "read"):
+            raise ArgumentTypeError(
+                f"gd.load takes a path or a file open for reading, got {type(f).__name__}"
+            )
+        return _into(load_weights(f, "the file"), model, "the file")
+    file = Path(f)
+    if not file.is_dir():
+        with open_binary(file) as opened:
+            start = opened.read(64)
+            if is_foreign_pickle(start):
+                return _into(load_weights(opened, str(file)), model, file)
+            if start[8:9] == b"{" and holds_plain_tensors(opened):
+                opened.seek(0)
+                return _into(load_safetensors(opened.read(), str(file)), model, file)
+    return load_predictor(file, model)
+
+
+def _into(weights: Any, model: Module | None, source: str | Path) -> Any:
+    """The weights; or the model with these weights, where there is one."""
+    if model is None:
+        return weights
+    if not isinstance(weights, Mapping) or not all(isinstance(v, Tensor) for v in weights.values()):
+        raise CheckpointError(
+            f"{source} holds more than one state_dict: load it without a model, and give the part "
+            "that is the model's to model.load_state_dict(...)"
+        )
+    load_arrays(model, {name: to_array(value) for name, value in weights.items()}, source)
+    model.eval()
+    return Predictor(model, None, None)
+
+
+def load_predictor(path: str | os.PathLike[str], model: Module | None = None) -> Predictor:
+    """A model from a run's directory (its best) or from a file of `save_model`.
+
+    Raises:
+        CheckpointError: see `load`.
     """
     file = Path(path)
     if file.is_dir():

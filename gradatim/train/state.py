@@ -68,7 +68,7 @@ def restore(trainer: Trainer, snapshot: Snapshot, source: str) -> None:
         trainer.scheduler.load_state_dict(tree["scheduler"])
     for callback, state in zip(trainer.callbacks, tree["callbacks"]):
         callback.load_state_dict(state)
-    sums = [to_array(one) for one in tree["position"].pop("metric_sums")]
+    sums = [np.array(to_array(one)) for one in tree["position"].pop("metric_sums")]
     trainer.position = Position(**tree["position"], metric_sums=sums)
     trainer.history.records = tree["history"]
     trainer.history.best_epoch = tree["best_epoch"]

@@ -32,6 +32,23 @@ class Warm:
 
 
 SCHEDULERS = {
+    "StepLR rising": lambda s, o: s.StepLR(o, 4, gamma=1.5),
+    "MultiStepLR none": lambda s, o: s.MultiStepLR(o, []),
+    "MultiStepLR unsorted": lambda s, o: s.MultiStepLR(o, [20, 5], gamma=0.1),
+    "ConstantLR short": lambda s, o: s.ConstantLR(o, factor=0.5, total_iters=1),
+    "ConstantLR defaults": lambda s, o: s.ConstantLR(o),
+    "LinearLR defaults": lambda s, o: s.LinearLR(o),
+    "ExponentialLR rising": lambda s, o: s.ExponentialLR(o, 1.01),
+    "ExponentialLR still": lambda s, o: s.ExponentialLR(o, 1.0),
+    "PolynomialLR defaults": lambda s, o: s.PolynomialLR(o),
+    "PolynomialLR root": lambda s, o: s.PolynomialLR(o, total_iters=12, power=0.5),
+    "CosineAnnealingLR short": lambda s, o: s.CosineAnnealingLR(o, T_max=3),
+    "WarmRestarts fast": lambda s, o: s.CosineAnnealingWarmRestarts(o, 1, 3),
+    "LambdaLR object": lambda s, o: s.LambdaLR(o, Warm(7)),
+    "MultiplicativeLR object": lambda s, o: s.MultiplicativeLR(o, Warm(20)),
+    "ChainedScheduler three": lambda s, o: s.ChainedScheduler(
+        [s.ConstantLR(o, 0.5, 4), s.ExponentialLR(o, 0.95), s.StepLR(o, 6, 0.5)]
+    ),
     "StepLR": lambda s, o: s.StepLR(o, 7, gamma=0.3),
     "StepLR every": lambda s, o: s.StepLR(o, 1, gamma=0.9),
     "MultiStepLR": lambda s, o: s.MultiStepLR(o, [3, 10, 10, 30], gamma=0.7),

@@ -321,6 +321,15 @@ def test_multinomial_of_one_row():
     assert_same(lambda lib: lib.multinomial(lib.tensor([0.1, 0.0, 3.0, 2.0]), 3))
 
 
+@pytest.mark.parametrize("dtype", FLOATING[:2])
+def test_binomial(dtype):
+    def draw(lib):
+        count = (60 * ramp(lib, 500)).round().to(dtype_of(lib, dtype))
+        return lib.binomial(count, ramp(lib, 500).flip(0).to(dtype_of(lib, dtype)))
+
+    assert_same(draw)
+
+
 @pytest.mark.parametrize("dtype", FLOATING)
 def test_poisson(dtype):
     assert_same(lambda lib: lib.poisson((60 * ramp(lib, 500)).to(dtype_of(lib, dtype))))
@@ -442,6 +451,9 @@ BAD = {
     "multinomial nan": lambda lib: lib.multinomial(lib.tensor([1, float("nan")]), 1, True),
     "multinomial integers": lambda lib: lib.multinomial(lib.tensor([1, 2]), 1),
     "poisson": lambda lib: lib.poisson(-lib.ones(2)),
+    "binomial of integers": lambda lib: lib.binomial(lib.tensor([3]), lib.tensor([0.5])),
+    "binomial of a number": lambda lib: lib.binomial(lib.tensor([3.0]), 0.5),
+    "binomial dtypes": lambda lib: lib.binomial(lib.ones(1), lib.ones(1, dtype=lib.float64)),
     "normal std tensor": lambda lib: lib.normal(lib.zeros(3), -lib.ones(3)),
     "normal of integers": lambda lib: lib.normal(lib.zeros(3, dtype=lib.int64), 1.0),
     "normal without a size": lambda lib: lib.normal(0.0, 1.0),
@@ -487,5 +499,5 @@ def test_every_distribution_is_compared_here():
     assert {name for name in dir(Samplers) if name[0] != "_"} == {
         "words", "words64", "kept", "uniform", "normal", "log_normal", "integers",
         "full_range", "permutation", "bernoulli_scalar", "bernoulli_tensor", "exponential",
-        "geometric", "cauchy", "poisson", "multinomial",
+        "geometric", "cauchy", "poisson", "multinomial", "binomial",
     }  # fmt: skip

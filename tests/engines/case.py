@@ -15,12 +15,12 @@ from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, GradientErr
 from gradatim.graph.gradients import gradients
 from gradatim.graph.node import LIVE, Node
 from gradatim.graph.program import Program, Trace, close, trace
-from tests.engines import rows_scan, rows_windows
+from tests.engines import rows_linalg, rows_scan, rows_windows
 from tests.engines.draw import Draw
 from tests.engines.exact import Reject
 from tests.engines.rows import ROWS
 
-assert rows_scan and rows_windows  # imported for the rows they register
+assert rows_linalg and rows_scan and rows_windows  # imported for the rows they register
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ def add_gradients(d: Draw) -> list[Node]:
     try:
         grads = [d.leaf(n.shape, n.dtype) for n in outputs]
         found = list(gradients(outputs, grads, keep=True).values())
-    except (Reject, GradientError):  # digamma has none
+    except (Reject, GradientError):  # (of what is no operation)
         return []
     kept = []
     for node in found:

@@ -279,7 +279,7 @@ _RULES: dict[Rule, str] = {
     passing: "neg abs floor ceil trunc round select reshape permute expand pad slice dynamic_slice"
     " update_slice flip concatenate gather scatter_set window_gather iota constant",
     choosing: "sign relu maximum minimum max min sort",
-    discrete: "eq ne lt le gt ge argmax argmin window_argmax not and or xor shl shr",
+    discrete: "permutation eq ne lt le gt ge argmax argmin window_argmax not and or xor shl shr",
     arithmetic: "add sub mul",
     accumulating: "sum cumsum contract scatter_add convolve convolve_input convolve_kernel"
     " window_sum window_spread window_scatter",
@@ -294,7 +294,8 @@ _RULES: dict[Rule, str] = {
     casting: "cast",
     looping: "scan",
     smooth_only: "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh"
-    " asinh acosh atanh sigmoid erf erfc erfinv lgamma digamma atan2",
+    " asinh acosh atanh sigmoid erf erfc erfinv lgamma digamma atan2 cholesky lu ldl ldl_solve qr"
+    " geqrf svdvals eigvalsh inv solve triangular_solve pinv det slogdet cofactors matrix_exp",
 }
 RULES: dict[str, Rule] = {name: rule for rule, names in _RULES.items() for name in names.split()}
 
@@ -311,7 +312,7 @@ def evaluate(node: Node, inputs: Sequence[Exact]) -> Exact:
     """
     name, kind = node.primitive.name, node.primitive.kind
     if kind == "marker":
-        if name == "custom_gradient":
+        if name in ("custom_gradient", "barrier"):
             (count,) = node.params
             return Exact(
                 tuple(x.array for x in inputs[:count]),

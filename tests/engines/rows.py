@@ -49,6 +49,8 @@ NOT_DRAWN = {
     "input": "stands for a value in a closed Program",
     "constant": "drawn as an operand",
     "pick": "drawn with each primitive that has several results",
+    "svd": "its vectors are right with either sign: tests/test_linalg_primitives.py",
+    "eigh": "its vectors are right with either sign: tests/test_linalg_primitives.py",
     "failed": "what is left of a run that went wrong: never part of a Program",
 }
 
@@ -469,3 +471,9 @@ def _(d: Draw) -> Any:
     results = [d.operand(FLOATS) for _ in range(d.rng.choice((1, 2)))]
     inputs = [d.operand(FLOATS) for _ in range(d.rng.choice((1, 2)))]
     return tuple(p.custom_gradient(results, inputs, lambda grads: [None] * len(inputs)))
+
+
+@row("barrier", weight=0.3)
+def _(d: Draw) -> Any:
+    values = [d.operand(ANY) for _ in range(d.rng.choice((1, 2)))]
+    return tuple(p.barrier(values, [d.operand(ANY)]))

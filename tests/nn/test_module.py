@@ -276,3 +276,17 @@ def test_a_compiled_step_draws_the_masks_that_an_uncompiled_one_draws():
         results.append([forward(gd.ones(8)).tolist() for _ in range(3)])
     assert results[0] == results[1]
     assert results[0][0] != results[0][1]
+
+
+def test_a_compiled_step_clears_gradients_that_were_none_when_it_was_captured():
+    model = nn.Linear(2, 1, bias=False)
+    x = gd.ones(1, 2)
+
+    @gd.compile
+    def step(data):
+        model.zero_grad()
+        loss = model(data).sum()
+        loss.backward()
+        return model.weight.grad
+
+    assert [step(x).tolist() for _ in range(3)] == [[[1.0, 1.0]]] * 3

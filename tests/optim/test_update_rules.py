@@ -142,16 +142,19 @@ def test_nadam_takes_part_of_the_next_momentum_step_now():
     assert value == pytest.approx([1 - 0.5 * (along_g + along_m)], rel=1e-7)  # μ's in float32
 
 
-OPTIMIZERS = [name for name in gd.optim.__all__ if name not in ("Optimizer", "lr_scheduler")]
+OTHERS = ("Optimizer", "lr_scheduler", "swa_utils")
+OPTIMIZERS = [name for name in gd.optim.__all__ if name not in OTHERS]
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - {"Muon"}))  # Muon is for matrices
 def test_every_optimizer_fits_a_line(name):
     gd.manual_seed(0)
     x = gd.randn(50, 2)
     y = x @ gd.tensor([2.0, -1.0]) + 0.5
     w, b = gd.zeros(2, requires_grad=True), gd.zeros((), requires_grad=True)
-    lr = {"Adadelta": 5.0, "Adagrad": 0.5, "SGD": 0.1, "ASGD": 0.1}.get(name, 0.05)
+    lr = {"Adadelta": 5.0, "Adagrad": 0.5, "SGD": 0.1, "ASGD": 0.1, "Adafactor": 0.5}.get(
+        name, 0.05
+    )
     optimizer = getattr(gd.optim, name)([w, b], lr=lr)
 
     def closure():
@@ -166,7 +169,8 @@ def test_every_optimizer_fits_a_line(name):
     assert last < 1e-2 * first
 
 
-@pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - {"RAdam"}))  # RAdam has two phases
+# RAdam has two phases, Adafactor's first average is all gradient, and LBFGS needs a closure.
+@pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - {"RAdam", "Adafactor", "LBFGS"}))
 def test_a_schedule_and_the_step_count_make_no_new_program(name):
     w = gd.tensor([[0.5, 0.25], [1.0, 2.0]], requires_grad=True)
     optimizer = getattr(gd.optim, name)([w], lr=0.37)
@@ -179,3 +183,47 @@ def test_a_schedule_and_the_step_count_make_no_new_program(name):
         scheduler.step()
         counts.append(len(realize.state.programs))
     assert counts == counts[:1] * 5
+
+
+def test_muon_moves_a_matrix_by_an_orthogonal_one():
+    w = gd.zeros(3, 3, dtype=gd.float64, requires_grad=True)
+    w.grad = gd.tensor([[0.0, 5.0, 0.0], [0.0, 0.0, 0.5], [-1.0, 0.0, 0.0]], dtype=gd.float64)
+    gd.optim.Muon([w], lr=1.0, weight_decay=0.0).step()
+    # Five iterations bring singular values to 1 ± 0.3 (Jordan et al. 2024).
+    assert (w @ w.T).detach().numpy() == pytest.approx(gd.eye(3).numpy(), abs=0.6)
+    assert (w.detach() != 0).sum() == 3
+
+
+def test_adafactors_first_step_is_relative_to_the_weights():
+    # The update is the gradient's sign, scaled by the weights' root mean square times min(lr, 1).
+    make = lambda p: gd.optim.Adafactor(p, lr=0.25)  # noqa: E731
+    assert steps_of(make, [3.0], start=8.0) == pytest.approx([6.0])
+    assert steps_of(make, [-3.0], start=0.0) == pytest.approx([0.25 * 1e-3])
+
+
+def test_lbfgs_finds_the_minimum_of_a_parabola_in_two_steps():
+    x = gd.tensor([4.0, -2.0], dtype=gd.float64, requires_grad=True)
+    optimizer = gd.optim.LBFGS([x], lr=1, max_iter=3)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = ((x - 1) ** 2).sum() * 2
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert x.tolist() == pytest.approx([1, 1], rel=1e-12)
+
+
+def test_an_average_of_weights_fades_or_counts_all_alike():
+    model = gd.nn.Linear(1, 1, bias=False)
+    utils = gd.optim.swa_utils
+    fading = utils.AveragedModel(model, multi_avg_fn=utils.get_ema_multi_avg_fn(0.75))
+    alike = utils.AveragedModel(model)
+    for value in (8.0, 4.0, 0.0):
+        gd.nn.init.constant_(model.weight, value)
+        fading.update_parameters(model)
+        alike.update_parameters(model)
+    assert fading.module.weight.item() == (8 * 0.75 + 4 * 0.25) * 0.75
+    assert alike.module.weight.item() == 4
+    assert alike.n_averaged == 3

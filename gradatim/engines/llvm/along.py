@@ -14,6 +14,7 @@ from gradatim.engines.llvm.kernels import TEMPORARY, Launch, Storage, View, cont
 from gradatim.graph import dtypes
 from gradatim.graph.dtypes import DType
 from gradatim.graph.node import Node
+from gradatim.graph.program import Program
 
 Axis = tuple[int, int, int]  # extent, stride in the operand, stride in the result
 
@@ -49,16 +50,22 @@ class Cumulative:
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """Stable sort of contiguous rows. Pointers: operand, values, their places (int64)."""
+    """Stable sort of contiguous rows. Pointers: operand, values, their places (int64).
+
+    Attributes:
+        wanted: how many of each sorted row are looked at; what is behind them is not written.
+    """
 
     dtype: DType
     rows: int
     length: int
     descending: bool
+    wanted: int
 
     def __repr__(self) -> str:
         order = "descending" if self.descending else "ascending"
-        return f"sort {self.dtype.name} {self.rows} x {self.length} {order}"
+        first = f", the first {self.wanted}" if self.wanted < self.length else ""
+        return f"sort {self.dtype.name} {self.rows} x {self.length} {order}{first}"
 
 
 def _described(code: Any) -> str:
@@ -130,10 +137,27 @@ def _sort(scheduler: Any, node: Node) -> None:
         )
         results.append(View(storage, shape, contiguous(shape)))
     length = shape[-1] if rank else 1
-    code = Sort(source.dtype, math.prod(shape[:-1]), length, bool(descending))
+    wanted = _wanted(scheduler.program, [*picks.values()], axis) if is_last else length
+    code = Sort(source.dtype, math.prod(shape[:-1]), length, bool(descending), wanted)
     storages = [view.storage for view in results]
     scheduler.launches.append(Launch(code, [rows, *results], storages, [*picks.values()]))
     if not is_last:
         for k, pick in picks.items():
             target = View(scheduler._storage_of(pick), pick.shape, contiguous(pick.shape))
             scheduler._copy(results[k].permute(back), target, pick)
+
+
+def _wanted(program: Program, picks: list[Node], axis: int) -> int:
+    """How many of the sorted elements are looked at: fewer than all where each reader takes a slice
+    from the first one on, as `topk` does."""
+    length = picks[0].shape[axis] if picks and picks[0].shape else 1
+    most = 0
+    for pick in picks:
+        if pick in program.outputs:
+            return length
+        for node in program.nodes:
+            if pick in node.inputs:
+                if node.primitive.name != "slice" or any(n != 1 for n in node.params[2]):
+                    return length
+                most = max(most, node.params[1][axis])
+    return min(most, length)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from gradatim.engines.llvm import elementwise
-from gradatim.engines.llvm.along import Axis, Cumulative, Extreme, Sort
+from gradatim.engines.llvm.along import Axis, Cumulative, Extreme
 from gradatim.engines.llvm.conversion import round_to
 from gradatim.engines.llvm.emit import (
     Function,
@@ -26,7 +26,7 @@ from gradatim.engines.llvm.operations import MEMORY_TYPES, REGISTER_TYPES, to_me
 from gradatim.graph.dtypes import DType
 
 
-def _start(
+def start(
     module: Module, name: str, units: int, points: int
 ) -> tuple[Function, list[Value], Value, Value, int]:
     """A kernel over units of so many points: its pointers, and the units that it is to do."""
@@ -109,7 +109,7 @@ def emit_extreme(module: Module, name: str, code: Extreme) -> list[Pieces]:
     if across is not None:
         return _extreme_across(module, name, code, *across)
     units = math.prod(n for n, _, _ in code.others)
-    f, (x, result), begin, end, pieces = _start(module, name, units, extent)
+    f, (x, result), begin, end, pieces = start(module, name, units, extent)
     with f.loop(begin, end) as unit:
         source, target = _offsets(f, unit, code.others)
         row = f.at(x, source, MEMORY_TYPES[code.dtype])
@@ -185,7 +185,7 @@ def _extreme_across(
     whole, mask = _steps(length, count)
     blocks = -(-length // count)
     units = math.prod(n for n, _, _ in rest) * blocks
-    f, (x, result), begin, end, pieces = _start(module, name, units, extent * count)
+    f, (x, result), begin, end, pieces = start(module, name, units, extent * count)
     load = _Operand(f, code.dtype)
     type: Type = "i32" if extent < 2**31 else "i64"
 
@@ -244,7 +244,7 @@ def emit_cumulative(module: Module, name: str, code: Cumulative) -> list[Pieces]
     whole, mask = _steps(length, count)
     blocks = -(-length // count)
     units = math.prod(n for n, _, _ in rest) * blocks if extent and length else 0
-    f, (x, result), begin, end, pieces = _start(module, name, units, extent * count)
+    f, (x, result), begin, end, pieces = start(module, name, units, extent * count)
     load = _Operand(f, code.dtype)
     how = "sum" if code.how == "cumsum" else "prod"
     wide = vector(REGISTER_TYPES[code.dtype], count)
@@ -267,76 +267,3 @@ def emit_cumulative(module: Module, name: str, code: Cumulative) -> list[Pieces]
         )
     f.ret(0)
     return [Pieces(name, pieces, 1, units * extent * count / 4)]
-
-
-# --- sorting -------------------------------------------------------------------------------------
-
-
-def sort_workspace(code: Sort) -> dict[str, int]:
-    """The second pair of arrays that merging wants."""
-    size = code.rows * code.length
-    return {"values": size * code.dtype.itemsize, "places": size * 8}
-
-
-def emit_sort(module: Module, name: str, code: Sort) -> list[Pieces]:
-    """Write the kernel of a `Sort`: merges of runs of 1, 2, 4 ... from one pair of arrays into the
-    other, which ends in the results.
-
-    Pointers: operand, values, places, and the workspaces of `sort_workspace`.
-    """
-    n = code.length
-    points = n * max(1, n.bit_length())
-    f, (x, values), begin, end, pieces = _start(module, name, code.rows if n else 0, points)
-    places, *spare = (f.load("ptr", f.at(f.params[0], k, "ptr")) for k in range(2, 5))
-    type = MEMORY_TYPES[code.dtype]
-    passes = max(0, (n - 1).bit_length())
-    with f.loop(begin, end) as row:
-        first = f.mul(row, n)
-        results = (f.at(values, first, type), f.at(places, first, "i64"))
-        others = (f.at(spare[0], first, type), f.at(spare[1], first, "i64"))
-        source, target = (others, results) if passes % 2 else (results, others)
-        given = f.at(x, first, type)
-        with f.loop(0, n) as k:
-            f.store(f.load(type, f.at(given, k, type)), f.at(source[0], k, type))
-            f.store(k, f.at(source[1], k, "i64"))
-        with f.loop(0, passes, 1, [*source, *target, constant(1, "i64")]) as merge:
-            a, b, c, d, run = merge.carry
-            both = f.add(run, run)
-            with f.loop(0, n, both) as low:
-                middle = f.binary("smin", f.add(low, run), n)
-                high = f.binary("smin", f.add(low, both), n)
-                _merge(f, code, (a, b), (c, d), low, middle, high)
-            merge.next(c, d, a, b, both)
-    f.ret(0)
-    return [Pieces(name, pieces, 1, code.rows * points * 3.0)]
-
-
-def _merge(
-    f: Function, code: Sort, source: Any, target: Any, low: Value, middle: Value, high: Value
-) -> None:
-    """Two sorted runs, one behind the other, into one; the left one first where they are equal."""
-    type = MEMORY_TYPES[code.dtype]
-    last = f.sub(high, 1)
-    with f.loop(low, high, 1, [low, middle]) as loop:
-        i, j = loop.carry
-        # (Where a run is used up, its last element is looked at once more, and not taken.)
-        left = f.load(type, f.at(source[0], f.binary("smin", i, f.sub(middle, 1)), type))
-        right = f.load(type, f.at(source[0], f.binary("smin", j, last), type))
-        before = _comes_before(f, code, right, left)
-        takes = f.and_(f.compare("lt", j, high), f.or_(f.compare("ge", i, middle), before))
-        taken = f.select(takes, j, i)
-        f.store(f.select(takes, right, left), f.at(target[0], loop.index, type))
-        f.store(f.load("i64", f.at(source[1], taken, "i64")), f.at(target[1], loop.index, "i64"))
-        step = f.convert(takes, "i64")
-        loop.next(f.add(i, f.sub(1, step)), f.add(j, step))
-
-
-def _comes_before(f: Function, code: Sort, a: Value, b: Value) -> Value:
-    """Whether a stands before an equal b: NaN is the largest."""
-    a, b = to_register(f, a, code.dtype), to_register(f, b, code.dtype)
-    how = "gt" if code.descending else "lt"
-    if is_float(a.type):
-        strict = f.emit(f"fcmp u{how} {a!r}, {b.name}", "i1")
-        number = b if code.descending else a
-        return f.and_(strict, f.compare("eq", number, number))
-    return f.compare(how, a, b, signed=code.dtype.is_signed)

@@ -19,8 +19,6 @@ from gradatim.engines.llvm.along import Cumulative, Extreme, Sort
 from gradatim.engines.llvm.along_code import (
     emit_cumulative,
     emit_extreme,
-    emit_sort,
-    sort_workspace,
 )
 from gradatim.engines.llvm.contracting import contraction_parts
 from gradatim.engines.llvm.contraction import emit_contraction
@@ -42,6 +40,7 @@ from gradatim.engines.llvm.rows import emit_rows, rows_pointers
 from gradatim.engines.llvm.rowwise import RowNest
 from gradatim.engines.llvm.rowwise_code import emit_rownest
 from gradatim.engines.llvm.schedule import Schedule
+from gradatim.engines.llvm.sort_code import emit_sort, sort_workspace
 from gradatim.engines.llvm.stamps import now
 from gradatim.engines.llvm.window_code import (
     emit_places,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.engines import Bound, Failure, deferred_interrupts, rebinding, reference
+from gradatim.engines import Bound, Failure, Stop, deferred_interrupts, rebinding, reference
 from gradatim.engines.facts import ProgramFacts
 from gradatim.engines.llvm import cache, native, threads
 from gradatim.engines.llvm.describe import describe
@@ -142,7 +142,7 @@ class LLVMExecutable:
         try:
             with np.errstate(all="ignore"):
                 result = reference.MEANING[node.primitive.name](node, *views[:count])
-        except reference._Stop as stop:
+        except Stop as stop:
             return Failure(stop.error, str(stop), node.site[1] if node.site else None)
         if isinstance(node.dtype, tuple):
             for target, pick in zip(views[count:], launch.nodes):

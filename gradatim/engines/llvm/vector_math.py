@@ -1,8 +1,9 @@
 """Vector math: exp, log, tanh and their like as straight-line vector code, float32.
 
 Each function takes and gives a `float` vector of any number of lanes (or a scalar), is right to 2
-ulp at most for every argument (denormal ones and results too), and gives NaN, infinities and signed
-zeros as C99 does. No tables, and no branches but the one for huge arguments of sin and cos.
+ulp at most (tan to 3, erfc to 5) for every argument, denormal ones and results too, and gives NaN,
+infinities and signed zeros as C99 does. No tables, and no branches but the one for huge arguments
+of sin, cos and tan.
 
 The methods are the usual ones: arguments are reduced to a small interval (W. J. Cody and W. Waite,
 *Software Manual for the Elementary Functions*, 1980), where a polynomial of smallest largest error
@@ -14,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from gradatim.engines.llvm import avx512, vector_math64
+from gradatim.engines.llvm import avx512, vector_arcs, vector_math64
 from gradatim.engines.llvm import coefficients as c
 from gradatim.engines.llvm.emit import Function, Value, constant
 from gradatim.engines.llvm.large_angles import reduce_lanes
@@ -24,6 +25,7 @@ from gradatim.engines.llvm.vector_tools import (
     at_most,
     bits,
     bits_of,
+    fast_two_sum,
     flip_sign,
     from_bits,
     in_registers,
@@ -35,6 +37,7 @@ from gradatim.engines.llvm.vector_tools import (
     scale,
     sign_bit,
     two_product,
+    two_sum,
     where_any,
     with_sign,
 )
@@ -214,12 +217,16 @@ def rsqrt(f: Function, x: Value) -> Value:
 LARGE = 2.0**17  # from here on the reduction takes the slow way
 
 
-def _quadrant(f: Function, x: Value) -> tuple[Value, Value]:
-    """x = r + n · pi / 2 with |r| <= pi / 4, for x >= 0: r, and n in the low bits of an integer."""
+def _quadrant(f: Function, x: Value) -> tuple[Value, Value, Value]:
+    """x = r + n · pi / 2 with |r| <= pi / 4, for x >= 0: r in two parts, the second of which only
+    `tan` needs, and n in the low bits of an integer."""
     n, n_bits = nearest_multiple(f, x, 2 / math.pi)
     if f.module.features.has_fma:
         # (Exact up to the last step: n · 24 bits of pi / 2, and x, are multiples of 2^-23.)
-        r = reduced(f, x, n, *c.HALF_PI)
+        first, second, third = c.HALF_PI
+        head, tail = two_product(f, n, constant(-second, x.type))
+        r, left = two_sum(f, f.fma(n, -first, x), head)
+        r, left = fast_two_sum(f, r, f.fma(n, -third, f.add(left, tail)))
     else:
 
         def run(x: Value, n: Value) -> Value:
@@ -227,16 +234,18 @@ def _quadrant(f: Function, x: Value) -> tuple[Value, Value]:
             return f.convert(wide, "float")
 
         r = in_registers(f, f.module.features.lanes("double"), run, x, n)
+        left = constant(0.0, x.type)
     large = f.compare("ge", x, LARGE)
 
     def slowly() -> list[Value]:
         results = reduce_lanes(f, x, large)
         merged = [f.select(large, a, b) for a, b in zip(results, (r, n_bits))]
         finite = f.compare("lt", x, INFINITY)
-        return [f.select(finite, merged[0], constant(float("nan"), x.type)), merged[1]]
+        rest = f.select(large, constant(0.0, x.type), left)
+        return [f.select(finite, merged[0], constant(float("nan"), x.type)), rest, merged[1]]
 
-    ordinary, quadrant = where_any(f, large, [r, n_bits], slowly)
-    return ordinary, quadrant
+    ordinary, rest, quadrant = where_any(f, large, [r, left, n_bits], slowly)
+    return ordinary, rest, quadrant
 
 
 def _sine_and_cosine(f: Function, r: Value) -> tuple[Value, Value]:
@@ -256,19 +265,41 @@ def _of_quadrant(f: Function, r: Value, n: Value) -> Value:
 
 def sin(f: Function, x: Value) -> Value:
     """Of |x|, so that -0 stays -0."""
-    r, n = _quadrant(f, f.unary("fabs", x))
+    r, _, n = _quadrant(f, f.unary("fabs", x))
     return flip_sign(f, _of_quadrant(f, r, n), sign_bit(f, x))
 
 
 def cos(f: Function, x: Value) -> Value:
-    r, n = _quadrant(f, f.unary("fabs", x))
+    r, _, n = _quadrant(f, f.unary("fabs", x))
     return _of_quadrant(f, r, f.add(n, 1))
 
 
+def tan(f: Function, x: Value) -> Value:
+    """r + r³ p(r²), or -1 over it in every other quadrant."""
+    r, left, n = _quadrant(f, f.unary("fabs", x))
+    z = f.mul(r, r)
+    t = f.add(r, f.fma(f.mul(z, r), polynomial(f, z, c.TAN), f.fma(left, z, left)))
+    odd = f.compare("ne", f.and_(n, 1), 0)
+    return flip_sign(f, f.select(odd, f.div(-1.0, t), t), sign_bit(f, x))
+
+
+def erfc(f: Function, x: Value) -> Value:
+    """1 - erf(x) near 0; exp(-x²) q(t) / (1 + 2 x) with t = (x - 4) / (x + 4) elsewhere."""
+    size, one = f.unary("fabs", x), constant(1.0, x.type)
+    near = f.sub(1.0, f.fma(polynomial(f, f.mul(x, x), c.ERF), x, x))
+    y = at_most(f, size, 10.1)  # erfc is 0 from there on
+    t = f.div(f.sub(y, 4.0), f.add(y, 4.0))
+    square, lost = two_product(f, y, y)
+    p, n, n_bits = _exp_parts(f, f.neg(square))
+    q = f.div(polynomial(f, t, c.ERFC), f.fma(y, 2.0, one))
+    q = f.fma(f.neg(lost), q, q)
+    far = scale(f, f.mul(p, q), n, n_bits)
+    far = f.select(f.compare("lt", x, 0.0), f.sub(2.0, far), far)
+    return f.select(f.compare("ge", size, 0.5), far, near)
+
+
 # These need no great speed: they are computed in float64, and rounded once.
-THROUGH_DOUBLE = (
-    "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc",
-)  # fmt: skip
+THROUGH_DOUBLE = ("sinh", "cosh", "asinh", "acosh", "atanh")
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "exp": exp,
@@ -284,5 +315,11 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "sigmoid": sigmoid,
     "erf": erf,
     "rsqrt": rsqrt,
+    "tan": tan,
+    "erfc": erfc,
+    "asin": vector_arcs.asin,
+    "acos": vector_arcs.acos,
+    "atan": vector_arcs.atan,
+    "atan2": vector_arcs.atan2,
     **{name: through_double(vector_math64.FUNCTIONS[name]) for name in THROUGH_DOUBLE},
 }

@@ -1,13 +1,36 @@
-"""Work on all parameters of a model at once: clipping gradients, and one long vector of weights."""
+"""Work on all parameters of a model at once: clipping gradients, and one long vector of weights.
+
+The files beside this one change what a parameter is: norms, parametrizations, pruning.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 from gradatim import ops
 from gradatim.autograd import no_grad
 from gradatim.graph.errors import ArgumentTypeError, NonFiniteError, ShapeError
+from gradatim.nn.utils import parametrizations as parametrizations
+from gradatim.nn.utils import parametrize as parametrize
+from gradatim.nn.utils import prune as prune
 from gradatim.nn.utils import rnn as rnn
+from gradatim.nn.utils import stateless as stateless
+from gradatim.nn.utils.fusion import fuse_conv_bn_eval as fuse_conv_bn_eval
+from gradatim.nn.utils.fusion import fuse_conv_bn_weights as fuse_conv_bn_weights
+from gradatim.nn.utils.fusion import fuse_linear_bn_eval as fuse_linear_bn_eval
+from gradatim.nn.utils.fusion import fuse_linear_bn_weights as fuse_linear_bn_weights
+from gradatim.nn.utils.init import skip_init as skip_init
+from gradatim.nn.utils.memory_format import (
+    convert_conv2d_weight_memory_format as convert_conv2d_weight_memory_format,
+)
+from gradatim.nn.utils.memory_format import (
+    convert_conv3d_weight_memory_format as convert_conv3d_weight_memory_format,
+)
+from gradatim.nn.utils.spectral_norm import remove_spectral_norm as remove_spectral_norm
+from gradatim.nn.utils.spectral_norm import spectral_norm as spectral_norm
+from gradatim.nn.utils.weight_norm import remove_weight_norm as remove_weight_norm
+from gradatim.nn.utils.weight_norm import weight_norm as weight_norm
 from gradatim.tensor import Tensor
 
 
@@ -71,11 +94,47 @@ def clip_grad_norm_(
     """
     gradients = _gradients(parameters)
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    _scale(gradients, max_norm, total)
+    return total
+
+
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    total_norm: Tensor,
+    foreach: bool | None = None,
+) -> None:
+    """Scale all gradients by `max_norm / total_norm`, if that is less than 1: `clip_grad_norm_`
+    with a norm known already.
+
+    Args:
+        total_norm: what `get_total_norm` gave, perhaps of more tensors than these.
+        foreach: accepted for PyTorch's sake.
+    """
+    _scale(_gradients(parameters), max_norm, total_norm)
+
+
+def _scale(gradients: list[Tensor], max_norm: float, total: Tensor) -> None:
     with no_grad():
         factor = ops.clamp(max_norm / (total + 1e-6), max=1.0)
         for gradient in gradients:
             gradient.mul_(factor.to(gradient.dtype))
-    return total
+
+
+def clip_grad_norm(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """`clip_grad_norm_` under its older name."""
+    warnings.warn(
+        "nn.utils.clip_grad_norm is deprecated in favor of nn.utils.clip_grad_norm_",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite)
 
 
 def clip_grad_value_(

@@ -43,6 +43,7 @@ OUT = {
     "_segment_reduce": _INTERNAL,
     "max_pool2d_with_indices_backward": _INTERNAL,
     "native_dropout_backward": _INTERNAL,
+    "slice": _INTERNAL,
 }
 
 

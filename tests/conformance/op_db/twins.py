@@ -35,10 +35,29 @@ def to_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     return plain.numpy(force=True)
 
 
-def our_tensor(tensor: torch.Tensor) -> gd.Tensor:
+def _whole(tensor: torch.Tensor, known: dict[int, gd.Tensor]) -> gd.Tensor | None:
+    """Our twin of all the memory of a view, if it shows only a part of it, or if another argument
+    lies in it too."""
+    if tensor._base is None:
+        return None
+    address = -tensor.untyped_storage().data_ptr()  # (no id of an object is negative)
+    if address not in known:
+        size = tensor.untyped_storage().nbytes() // tensor.itemsize
+        shows_a_part = tensor.is_contiguous() and size > tensor.numel()
+        if not shows_a_part and 0 not in tensor.stride():
+            return None
+        known[address] = gd.tensor(to_array(tensor.detach().as_strided((size,), (1,), 0)).copy())
+    return known[address]
+
+
+def our_tensor(tensor: torch.Tensor, known: dict[int, gd.Tensor] | None = None) -> gd.Tensor:
     """A copy with the same order of strides."""
     if tensor.is_complex() or tensor.layout != torch.strided or tensor.is_quantized:
         raise OutOfScope(f"{tensor.dtype}, {tensor.layout}")
+    whole = None if known is None else _whole(tensor, known)
+    if whole is not None:
+        view = whole.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+        return view.requires_grad_() if tensor.requires_grad else view
     order = sorted(range(tensor.ndim), key=lambda k: -tensor.stride(k))
     back = sorted(range(tensor.ndim), key=order.__getitem__)
     made = gd.tensor(np.array(to_array(tensor.permute(order)), order="C"))
@@ -56,9 +75,11 @@ def to_ours(value: Any, known: dict[int, gd.Tensor] | None = None) -> Any:
     if isinstance(value, torch.Tensor):
         if known is not None and id(value) in known:
             return known[id(value)]
-        made = our_tensor(value)
+        made = our_tensor(value, known)
         if known is not None:
             known[id(value)] = made
+            if value._base is None and value.is_contiguous() and not value.requires_grad:
+                known.setdefault(-value.untyped_storage().data_ptr(), made)
         return made
     if isinstance(value, torch.dtype):
         if value not in DTYPES:
@@ -111,9 +132,11 @@ def _says_torch(function: types.FunctionType) -> bool:
 def rebound(function: types.FunctionType) -> Callable[..., Any]:
     """A function of PyTorch's tests (`lambda x, n: torch.polygamma(n, x)`) that means our names."""
     names = {**function.__globals__, "torch": gd, "np": np, "wrapper_set_seed": _with_seed}
-    return types.FunctionType(
+    twin = types.FunctionType(
         function.__code__, names, function.__name__, function.__defaults__, function.__closure__
     )
+    twin.__kwdefaults__ = function.__kwdefaults__
+    return twin
 
 
 def resolve(name: str) -> Callable[..., Any]:

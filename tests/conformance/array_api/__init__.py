@@ -1,0 +1,1 @@
+"""The array API standard, checked against array-api-strict, its reference, and NumPy."""

@@ -1,0 +1,75 @@
+"""What scripts switch at their start."""
+
+import pytest
+
+import gradatim as gd
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError
+
+
+def test_threads():
+    before = gd.get_num_threads()
+    try:
+        gd.set_num_threads(1)
+        assert gd.get_num_threads() == 1
+    finally:
+        gd.set_num_threads(before)
+    with pytest.raises(ArgumentTypeError):
+        gd.set_num_threads("two")
+    with pytest.raises(ArgumentError, match="positive integer"):
+        gd.set_num_interop_threads(0)
+
+
+def test_precision_is_noted():
+    gd.set_float32_matmul_precision("medium")
+    assert gd.get_float32_matmul_precision() == "medium"
+    gd.set_float32_matmul_precision("highest")
+    with pytest.raises(ArgumentError, match="'highest', 'high' or 'medium', not 'low'"):
+        gd.set_float32_matmul_precision("low")
+
+
+def test_determinism_is_noted():
+    gd.use_deterministic_algorithms(True, warn_only=True)
+    assert gd.are_deterministic_algorithms_enabled()
+    assert gd.is_deterministic_algorithms_warn_only_enabled()
+    gd.set_deterministic_debug_mode("error")
+    assert gd.get_deterministic_debug_mode() == 2
+    gd.use_deterministic_algorithms(False)
+    assert not gd.are_deterministic_algorithms_enabled()
+    with pytest.raises(ArgumentError, match="expected one of `default`, `warn`, `error`"):
+        gd.set_deterministic_debug_mode("never")
+
+
+def test_anomaly_mode():
+    assert not gd.is_anomaly_enabled()
+    gd.set_anomaly_enabled(True)
+    try:
+        assert gd.is_anomaly_enabled()
+        with pytest.raises(gd.NonFiniteError):
+            gd.zeros(1).log()
+    finally:
+        gd.set_anomaly_enabled(False)
+    assert gd.zeros(1).log().item() == -float("inf")
+
+
+def test_inference_mode_is_no_history():
+    assert not gd.is_inference_mode_enabled()
+    with gd.inference_mode():
+        assert gd.is_inference_mode_enabled()
+
+
+def test_the_default_type_under_its_older_name():
+    with pytest.warns(UserWarning, match="deprecated"):
+        gd.set_default_tensor_type("torch.DoubleTensor")
+    try:
+        assert gd.zeros(1).dtype is gd.float64
+    finally:
+        gd.set_default_dtype(gd.float32)
+    with pytest.raises(DTypeError, match="only floating-point types"):
+        gd.set_default_tensor_type("torch.LongTensor")
+
+
+def test_detach_is_a_function_too():
+    x = gd.ones(1, requires_grad=True)
+    assert not gd.detach(x).requires_grad
+    with pytest.raises(ArgumentTypeError, match="expects a Tensor"):
+        gd.detach(3)

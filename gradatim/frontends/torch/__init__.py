@@ -2,7 +2,7 @@
 
 Tensors, layers and functions are Gradatim's own objects (`torch.Tensor is gradatim.Tensor`), so a
 program pays nothing for the names it uses. Here is only what differs: the types of 2018, GPUs,
-files, and settings that mean nothing to a compiler.
+files, and switches of what is not here.
 
 Example:
     >>> import gradatim.frontends.torch as torch
@@ -23,7 +23,6 @@ __version__ = "2.13.0+gradatim"
 
 _PLACES = [
     "gradatim.frontends.torch.legacy",
-    "gradatim.frontends.torch.settings",
     "gradatim.frontends.torch.files",
     "gradatim.frontends.torch.compiling",
     "gradatim.frontends.torch.amp",
@@ -31,7 +30,7 @@ _PLACES = [
 ]
 
 make_rooms(__name__, "torch", _ROOMS)
-_LATER = ["amp", "backends", "cuda", "jit", "mps", "xpu"]
+_LATER = ["amp", "backends", "cuda", "jit", "mps", "version", "xpu"]
 __getattr__, __dir__ = look_in("torch", globals(), _PLACES, _HINTS, _LATER)
 
 del look_in, make_rooms

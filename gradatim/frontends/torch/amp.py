@@ -164,4 +164,5 @@ class GradScaler:
         self._growth = state_dict["_growth_tracker"]
 
 
+__all__ = ["GradScaler", "autocast"]
 __getattr__, __dir__ = look_in("torch.amp", globals())

@@ -69,14 +69,7 @@ def tensor_type(name: str, module: str, device: str = "cpu") -> type:
 globals().update({name: tensor_type(name, "torch") for name in NAMES})
 
 
-def set_default_tensor_type(t: Any) -> None:
-    """Choose the floating dtype of tensors made from Python floats, by a type of 2018."""
-    if isinstance(t, str):
-        t = globals()[t.rpartition(".")[2]]
-    dtypes.set_default_dtype(t.dtype)
-
-
-__all__ = [*NAMES, "set_default_tensor_type"]
+__all__ = [*NAMES]
 
 
 # --- loss.data[0] --------------------------------------------------------------------------------

@@ -100,6 +100,7 @@ def test_values_with_all_some_or_nothing_of_the_shape_known(case, shape):
 def test_python_numbers_are_float32_and_int32():
     assert tf.constant(1.5).dtype == tf.float32 and tf.constant([1]).dtype == tf.int32
     assert tf.constant(np.ones(2)).dtype == tf.float64
+    assert tf.placeholder("float").dtype == tf.float32 == "float32"
     assert tf.constant(0.1, shape=[2, 3]).shape.as_list() == [2, 3]
 
 

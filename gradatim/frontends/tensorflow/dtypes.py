@@ -76,6 +76,7 @@ float64 = double = DType("float64", ours.float64)
 ALL = (bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 _OF_ELEMENT = {each.element: each for each in ALL}
 _BY_NAME = {each.name: each for each in ALL}
+_ALIASES = {"float": float32, "double": float64, "half": float16}
 
 
 def of_element(element: ours.DType) -> DType:
@@ -87,8 +88,8 @@ def as_dtype(value: Any) -> DType:
     """A DType from a DType, a name or a NumPy dtype."""
     if isinstance(value, DType):
         return value
-    if isinstance(value, str) and value in _BY_NAME:
-        return _BY_NAME[value]
+    if isinstance(value, str) and value in _BY_NAME | _ALIASES:
+        return (_BY_NAME | _ALIASES)[value]
     return of_element(ours.as_dtype(value))
 
 

@@ -109,6 +109,20 @@ def test_compile_and_jit_give_what_they_take():
     assert double(torch.ones(1)).item() == 2 and triple(torch.ones(1)).item() == 3
 
 
+def test_files(tmp_path):
+    model = torch.nn.Linear(2, 1)
+    path = tmp_path / "model.pth.tar"
+    torch.save({"epoch": 3, "state_dict": model.state_dict()}, path)
+    found = torch.load(path, map_location=lambda storage, place: storage, weights_only=False)
+    other = torch.nn.Linear(2, 1)
+    other.load_state_dict(found["state_dict"])
+    assert found["epoch"] == 3 and torch.equal(other.weight, model.weight)
+    with pytest.raises(TypeError, match="give its state_dict"):
+        torch.save(model, path)
+    with pytest.raises(RuntimeError, match="there is no GPU"):
+        torch.load(path, map_location="cuda:0")
+
+
 def test_autocast_keeps_float32():
     with torch.autocast("cuda", dtype=torch.float16), torch.amp.autocast("cpu"):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32

@@ -1,19 +1,22 @@
-"""torchvision's names: MNIST from inside the package, and the usual transforms of pictures."""
+"""torchvision's names: MNIST from inside the package, and Gradatim's transforms of pictures."""
 
-import sys as _sys
-
-from gradatim.frontends.names import look_in
+from gradatim.frontends.names import look_in, make_rooms
 from gradatim.frontends.torchvision import datasets as datasets
-from gradatim.frontends.torchvision import transforms as transforms
 from gradatim.frontends.torchvision import utils as utils
-
-# The names of `transforms.v2` are those of `transforms`.
-transforms.v2 = _sys.modules[f"{transforms.__name__}.v2"] = transforms
-transforms.__path__ = []
 
 __version__ = "0.28.0+gradatim"
 
+make_rooms(
+    __name__,
+    "torchvision",
+    {
+        "transforms": ["gradatim.data.transforms"],
+        "transforms.functional": ["gradatim.data.transforms.functional"],
+        "transforms.v2": ["gradatim.data.transforms", "gradatim.frontends.torchvision.second"],
+        "transforms.v2.functional": ["gradatim.data.transforms.functional"],
+    },
+)
 _HINTS = {"models": "write the network with torch.nn, and load its weights with torch.load"}
 __getattr__, __dir__ = look_in("torchvision", globals(), hints=_HINTS)
 
-del look_in
+del look_in, make_rooms

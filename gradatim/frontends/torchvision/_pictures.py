@@ -1,11 +1,13 @@
-"""Pictures, as Pillow has them, and as arrays."""
+"""Pictures: Pillow's, and whole batches of arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from gradatim.data.transforms import Compose, Normalize, ToTensor
 from gradatim.graph.errors import missing_extra
 
 
@@ -14,24 +16,31 @@ def pillow() -> Any:
     try:
         from PIL import Image
     except ImportError:
-        raise missing_extra("this transform of pictures", "Pillow", "plots") from None
+        raise missing_extra("a picture", "Pillow", "plots") from None
     return Image
 
 
-def as_picture(image: Any) -> Any:
-    """Pillow's picture of a uint8 array (H, W) or (H, W, C); a picture stays as it is."""
-    return pillow().fromarray(image) if isinstance(image, np.ndarray) else image
+def takes_arrays(transform: Any) -> bool:
+    """Whether an array will do for a picture: a tensor is made of it at once."""
+    steps = transform.transforms if isinstance(transform, Compose) else [transform]
+    return bool(steps) and type(steps[0]) is ToTensor
 
 
-def as_array(image: Any) -> np.ndarray:
-    """The array (C, H, W) of a picture, or of an array (H, W) or (H, W, C)."""
-    array = np.array(image)
-    return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))
+def at_once(transform: Any) -> Callable[[np.ndarray], np.ndarray] | None:
+    """A transform of whole batches, uint8 (N, H, W) to float32 (N, 1, H, W), with the same bits;
+    None where there is anything but `ToTensor` and `Normalize` in it."""
+    steps = transform.transforms if isinstance(transform, Compose) else [transform]
+    if not steps or type(steps[0]) is not ToTensor:
+        return None
+    if any(type(step) is not Normalize or not np.all(step.std) for step in steps[1:]):
+        return None
 
+    def apply(images: np.ndarray) -> np.ndarray:
+        found = images[:, None].astype(np.float32)
+        found /= 255
+        for step in steps[1:]:
+            mean, std = (np.float32(np.reshape(x, (-1, 1, 1))) for x in (step.mean, step.std))
+            found = (found - mean) / std
+        return found
 
-def size_of(image: Any) -> tuple[int, int]:
-    """Height and width of a picture or a tensor (..., H, W)."""
-    if hasattr(image, "getbands"):
-        width, height = image.size
-        return height, width
-    return int(image.shape[-2]), int(image.shape[-1])
+    return apply

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from gradatim import ops
 from gradatim.data import digits as _digits
 from gradatim.frontends.names import look_in
-from gradatim.frontends.torchvision._pictures import as_picture
+from gradatim.frontends.torchvision._pictures import at_once, pillow, takes_arrays
 
-_OTHERS = "MNIST is the data set that is bundled; read files with a torch.utils.data.Dataset"
+_OTHERS = "MNIST is the data set that is bundled; ImageFolder reads pictures from folders"
 _HINTS = dict.fromkeys(
-    ["CIFAR10", "CIFAR100", "EMNIST", "FashionMNIST", "ImageFolder", "ImageNet", "KMNIST", "SVHN"],
+    ["CIFAR10", "CIFAR100", "EMNIST", "FashionMNIST", "ImageNet", "KMNIST", "SVHN"],
     _OTHERS,
 )
 
@@ -50,8 +48,8 @@ class MNIST(_digits.MNIST):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         image: Any = self._images[int(index)]
         label: Any = int(self._labels[int(index)])
-        if not getattr(self.transform, "takes_arrays", False):
-            image = as_picture(image)
+        if not takes_arrays(self.transform):
+            image = pillow().fromarray(image)
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:
@@ -60,13 +58,11 @@ class MNIST(_digits.MNIST):
 
     def _collated(self, indices: list[int]) -> list[Any] | None:
         """A whole batch at once, where the transforms can do that."""
-        of_batch = getattr(self.transform, "of_batch", None)
-        if type(self).__getitem__ is not MNIST.__getitem__ or self.target_transform is not None:
+        steps = at_once(self.transform)
+        changed = type(self).__getitem__ is not MNIST.__getitem__
+        if steps is None or changed or self.target_transform is not None:
             return None
-        images: Any = None if of_batch is None else of_batch(self._images[indices][:, None])
-        if images is None or images.dtype == np.uint8:
-            return None
-        return [ops.tensor(images), ops.tensor(self._labels[indices])]
+        return [ops.tensor(steps(self._images[indices])), ops.tensor(self._labels[indices])]
 
     def __repr__(self) -> str:
         return (
@@ -75,6 +71,6 @@ class MNIST(_digits.MNIST):
         )
 
 
-__getattr__, __dir__ = look_in("torchvision.datasets", globals(), hints=_HINTS)
+__getattr__, __dir__ = look_in("torchvision.datasets", globals(), ["gradatim.data.folders"], _HINTS)
 
 del look_in

@@ -260,6 +260,12 @@ def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
         found = trace(wanted)
         executable, inputs, targets = _prepare(found, cells)
         outputs = found.outputs
+        # Slices of what is written: a Program takes each input for memory of its own.
+        views = [
+            k
+            for k, leaf in enumerate(found.leaves)
+            if targets and leaf.primitive.kind == "movement"
+        ]
         sites = [node.site for node in found.order]
         del found
         done = False
@@ -272,6 +278,9 @@ def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
             for k, cell in targets.items():
                 into[k] = _free_memory(cell)
                 partly = partly or into[k] is None
+            for k in views:
+                if any(m is not None and np.may_share_memory(m, inputs[k]) for m in into):
+                    inputs[k] = _apart(inputs[k])
             # Where all is overwritten in place, an interrupt finds all old or all new.
             with deferred_interrupts() if partly else _nothing:
                 failure, results = executable(inputs, into)
@@ -357,6 +366,16 @@ def _free_memory(cell: Cell) -> Any:
     if memory.shape != node.shape or memory.dtype != node.dtype.numpy:
         return None
     return memory if memory.flags.writeable else None
+
+
+def _apart(view: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A copy of a slice with its strides, which are part of the Program's key."""
+    extent = sum((n - 1) * abs(stride) for n, stride in zip(view.shape, view.strides))
+    memory = np.empty(extent + view.itemsize, np.uint8)
+    first = sum((n - 1) * -stride for n, stride in zip(view.shape, view.strides) if stride < 0)
+    copy: np.ndarray[Any, Any] = np.ndarray(view.shape, view.dtype, memory, first, view.strides)
+    copy[...] = view
+    return copy
 
 
 def as_exception(failure: Failure, sites: Sequence[Any]) -> Exception:

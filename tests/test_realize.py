@@ -4,6 +4,7 @@ import gc
 import signal
 import tracemalloc
 
+import numpy as np
 import pytest
 
 import gradatim as gd
@@ -338,3 +339,24 @@ def test_an_interrupted_value_says_so(monkeypatch, on_reference):
     assert w.tolist() == [0.0, 0.0]
     with pytest.raises(RuntimeError, match="interrupted"):
         pending.tolist()
+
+
+def test_slices_of_what_is_written_over_are_read_first():
+    """Two halves of a matrix, each a view of its memory, in the Program that overwrites it."""
+    rng = np.random.default_rng(0)
+    x0, w0 = rng.normal(size=(4, 6)), rng.normal(size=(12, 6))
+    found = []
+    for look in (True, False):
+        x, w = (gd.tensor(a).requires_grad_() for a in (x0, w0))
+        address = w.data_ptr()
+        optimizer = gd.optim.SGD([x, w], lr=0.1)
+        ((x @ w[:6].T) * (x @ w[6:].T)).sum().backward()
+        if look:
+            flush()
+        optimizer.step()
+        found.append((x.tolist(), w.tolist()))
+        assert w.data_ptr() == address
+    assert found[1] == found[0]
+    assert found[0][0] == pytest.approx(
+        x0 - 0.1 * ((x0 @ w0[6:].T) @ w0[:6] + (x0 @ w0[:6].T) @ w0[6:])
+    )

@@ -35,6 +35,14 @@ class ArgumentError(Error, ValueError, RuntimeError):
     """An argument outside the values it may take (PyTorch raises now one, now the other)."""
 
 
+class AssertedError(ShapeError, ArgumentError, AssertionError):
+    """A mistake that PyTorch refuses with an assertion: some layers' sizes and masks."""
+
+
+class Unsupported(Error, NotImplementedError):
+    """A combination of arguments that PyTorch refuses as not implemented."""
+
+
 class ArgumentTypeError(Error, TypeError):
     """An argument of a type that a function does not take."""
 

@@ -30,6 +30,8 @@ from gradatim.nn.activations import (
     Tanhshrink,
     Threshold,
 )
+from gradatim.nn.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
+from gradatim.nn.attention import MultiheadAttention
 from gradatim.nn.buffer import Buffer
 from gradatim.nn.containers import Container, ModuleDict, ModuleList, Sequential
 from gradatim.nn.convolution import (
@@ -40,6 +42,8 @@ from gradatim.nn.convolution import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from gradatim.nn.distances import CosineSimilarity, PairwiseDistance
+from gradatim.nn.embedding import Embedding, EmbeddingBag
 from gradatim.nn.layers import (
     Bilinear,
     Dropout,
@@ -67,6 +71,8 @@ from gradatim.nn.lazy_layers import (
     LazyInstanceNorm3d,
     LazyLinear,
 )
+from gradatim.nn.likelihood_losses import CTCLoss, GaussianNLLLoss, NLLLoss2d, PoissonNLLLoss
+from gradatim.nn.linear_cross_entropy import LinearCrossEntropyLoss, LinearCrossEntropyOptions
 from gradatim.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -77,6 +83,17 @@ from gradatim.nn.losses import (
     MSELoss,
     NLLLoss,
     SmoothL1Loss,
+)
+from gradatim.nn.margin_losses import (
+    CosineEmbeddingLoss,
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
 )
 from gradatim.nn.module import Module
 from gradatim.nn.noise import AlphaDropout, FeatureAlphaDropout, RReLU
@@ -146,6 +163,8 @@ from gradatim.nn.special_pooling import (
     LPPool2d,
     LPPool3d,
 )
+from gradatim.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+from gradatim.nn.transformer_stacks import Transformer, TransformerDecoder, TransformerEncoder
 from gradatim.nn.unpooling import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 
 __all__ = [
@@ -160,6 +179,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
@@ -174,6 +194,7 @@ __all__ = [
     "BatchNorm3d",
     "Bilinear",
     "Buffer",
+    "CTCLoss",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -188,6 +209,8 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "CrossMapLRN2d",
     "DataParallel",
@@ -195,17 +218,21 @@ __all__ = [
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
+    "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
     "FractionalMaxPool2d",
     "FractionalMaxPool3d",
     "GRUCell",
+    "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
     "InstanceNorm1d",
@@ -233,10 +260,13 @@ __all__ = [
     "LazyLinear",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
@@ -247,13 +277,20 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
+    "NLLLoss2d",
     "PReLU",
+    "PairwiseDistance",
     "Parameter",
     "ParameterDict",
     "ParameterList",
     "PixelShuffle",
     "PixelUnshuffle",
+    "PoissonNLLLoss",
     "RMSNorm",
     "RNNBase",
     "RNNCell",
@@ -271,6 +308,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softmax2d",
     "Softmin",
@@ -281,6 +319,13 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
     "UninitializedBuffer",

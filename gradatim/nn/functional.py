@@ -44,6 +44,7 @@ from gradatim.ops.adaptive_pooling import (
     adaptive_max_pool3d,
     adaptive_max_pool3d_with_indices,
 )
+from gradatim.ops.attention import scaled_dot_product_attention
 from gradatim.ops.classification import cross_entropy, nll_loss
 from gradatim.ops.convolution import (
     conv1d,
@@ -54,11 +55,14 @@ from gradatim.ops.convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from gradatim.ops.ctc import ctc_loss
+from gradatim.ops.distances import cosine_similarity, pairwise_distance
 from gradatim.ops.dropouts import (
     alpha_dropped,
     dropped,
     gumbel_softmax,
 )
+from gradatim.ops.embedding import embedding, embedding_bag
 from gradatim.ops.fractional_pooling import (
     fractional_max_pool2d,
     fractional_max_pool2d_with_indices,
@@ -72,6 +76,8 @@ from gradatim.ops.interpolation import (
     upsample_bilinear,
     upsample_nearest,
 )
+from gradatim.ops.likelihood_losses import gaussian_nll_loss, poisson_nll_loss
+from gradatim.ops.linear_cross_entropy import linear_cross_entropy
 from gradatim.ops.losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -81,6 +87,18 @@ from gradatim.ops.losses import (
     mse_loss,
     smooth_l1_loss,
 )
+from gradatim.ops.margin_losses import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from gradatim.ops.multi_head_attention import multi_head_attention_forward
 from gradatim.ops.normalization import (
     batch_norm,
     group_norm,
@@ -89,6 +107,7 @@ from gradatim.ops.normalization import (
     local_response_norm,
     rms_norm,
 )
+from gradatim.ops.norms import pdist
 from gradatim.ops.pooling import (
     avg_pool1d,
     avg_pool2d,
@@ -111,7 +130,6 @@ from gradatim.ops.unfolding import fold, unfold
 from gradatim.ops.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 from gradatim.tensor import Tensor, op
 
-embedding = ops.embedding
 linear = ops.linear
 one_hot = ops.one_hot
 pad = ops.pad
@@ -292,7 +310,10 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -300,12 +321,15 @@ __all__ = [
     "elu",
     "elu_",
     "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
+    "fold",
     "fold",
     "fractional_max_pool2d",
     "fractional_max_pool2d_with_indices",
     "fractional_max_pool3d",
     "fractional_max_pool3d_with_indices",
+    "gaussian_nll_loss",
     "gelu",
     "glu",
     "grid_sample",
@@ -316,6 +340,7 @@ __all__ = [
     "hardswish",
     "hardtanh",
     "hardtanh_",
+    "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
     "interpolate",
@@ -325,12 +350,14 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "lp_pool1d",
     "lp_pool2d",
     "lp_pool3d",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool1d_with_indices",
     "max_pool2d",
@@ -342,13 +369,20 @@ __all__ = [
     "max_unpool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "native_channel_shuffle",
     "nll_loss",
     "normalize",
     "one_hot",
     "pad",
+    "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
@@ -356,11 +390,13 @@ __all__ = [
     "rms_norm",
     "rrelu",
     "rrelu_",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softmin",
     "softplus",
@@ -370,6 +406,8 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "threshold_",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
     "unfold",
     "upsample",
     "upsample_bilinear",

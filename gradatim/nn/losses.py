@@ -4,6 +4,7 @@ argument is described. `size_average` and `reduce` are how `reduction` was spelt
 
 from __future__ import annotations
 
+from gradatim.graph.errors import ArgumentTypeError
 from gradatim.nn import functional as F
 from gradatim.nn.module import Module
 from gradatim.ops.loss_reduction import choose_reduction
@@ -81,6 +82,8 @@ class HuberLoss(_Loss):
     """The mean of half the squared error, linear where the error is above `delta` (Huber, 1964)."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
+        if not isinstance(delta, float | int):
+            raise ArgumentTypeError(f"delta must be a float or int, got: {type(delta)}")
         super().__init__(reduction=reduction)
         self.delta = delta
 

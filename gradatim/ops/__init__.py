@@ -19,8 +19,9 @@ _MODULES = (
     "products", "einsum", "indexing", "gathering", "scattering", "counting", "diagonals",
     "searching", "sorting", "quantiles", "activations", "losses", "classification",
     "convolution", "pooling", "adaptive_pooling", "unfolding", "normalization", "draws",
-    "draws_in_place", "loops", "recurrent",
-    "pointwise", "special_functions", "integration", "histograms", "inplace",
+    "draws_in_place", "loops", "recurrent", "pointwise", "special_functions", "integration",
+    "histograms", "distances", "margin_losses", "likelihood_losses", "ctc", "embedding",
+    "attention", "multi_head_attention", "linear_cross_entropy", "inplace",
 )  # fmt: skip
 
 # Views of any kind and what is made of them; what programs ask of a tensor.
@@ -48,6 +49,13 @@ _NOT_TOP_LEVEL = {
     # The arguments of the first two stand in another order in the main namespace of PyTorch.
     "batch_norm", "instance_norm",
     "local_response_norm",
+    "linear_cross_entropy",
+    "ctc_loss", "embedding_bag", "scaled_dot_product_attention", "multi_head_attention_forward",
+    "cosine_embedding_loss", "gaussian_nll_loss", "hinge_embedding_loss", "margin_ranking_loss",
+    "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss",
+    "poisson_nll_loss", "soft_margin_loss", "triplet_margin_loss",
+    "triplet_margin_with_distance_loss", "check_reduction",
+    "need_tensors",
     # In `linalg` and on Tensor.
     "linalg_vector_norm", "linalg_cross", "linalg_multi_dot", "type_",
     # Methods alone.

@@ -26,11 +26,14 @@ _CREATION = {
 # These read their input while they write: `out` must not share memory with it.
 _READS_ON = {
     "cat", "concat", "concatenate", "gather", "index_add", "index_copy", "index_select",
-    "masked_select", "scatter", "scatter_add", "take",
+    "kthvalue", "masked_select", "scatter", "scatter_add", "take",
 }  # fmt: skip
 
 # These want the result's own dtype.
-_OF_THE_DTYPE = {"gather", "index_select", "masked_select", "nonzero", "take", "take_along_dim"}
+_OF_THE_DTYPE = {
+    "aminmax", "gather", "index_select", "masked_select", "multinomial", "nonzero", "take",
+    "take_along_dim",
+}  # fmt: skip
 
 _REST = {
     "abs", "absolute", "acos", "acosh", "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv",
@@ -79,7 +82,9 @@ def with_out(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             kwargs.setdefault("dtype", out.dtype)
         result = function(*args, **kwargs)
         if name in _READS_ON:
-            _check_apart(out, result.numel(), inputs)
+            pairs = [(out, result)] if isinstance(result, Tensor) else zip(out, result)
+            for target, made in pairs:
+                _check_apart(target, made.numel(), inputs)
         return into(out, result, name)
 
     return call

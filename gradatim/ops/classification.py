@@ -34,6 +34,11 @@ def _check_indices(name: str, input: Tensor, target: Tensor, axis: int) -> None:
     """
     given = f"got input {tuple(input.shape)} and target {tuple(target.shape)}"
     expected = (*input.shape[:axis], *input.shape[axis + 1 :])
+    if target.ndim and axis and target.shape[0] != input.shape[0]:
+        raise ArgumentError(
+            f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
+            f"({target.shape[0]}): {given}"
+        )
     if target.dtype is not int64 and target.dtype is not uint8:
         advice = "cast them with target.long()"
         if tuple(target.shape) == tuple(input.shape):
@@ -46,11 +51,6 @@ def _check_indices(name: str, input: Tensor, target: Tensor, axis: int) -> None:
         )
     if tuple(target.shape) == expected:
         return
-    if target.ndim and axis and target.shape[0] != input.shape[0]:
-        raise ArgumentError(
-            f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
-            f"({target.shape[0]}): {given}"
-        )
     advice = ""
     if target.ndim > len(expected):
         advice = "; make indices of one-hot rows with target.argmax(1)"
@@ -130,6 +130,11 @@ def nll_loss(
     axis = _class_axis("nll_loss", input)
     _check_indices("nll_loss", input, target, axis)
     _check_weight(weight, input.shape[axis])
+    if weight is not None and weight.dtype is not input.dtype:
+        raise DTypeError(
+            f"nll_loss: expected scalar type {input.dtype.name} but found {weight.dtype.name}: "
+            f"cast the weight with weight.to(input.dtype)"
+        )
     loss = _nll_loss if input.ndim <= 2 else _nll_loss_2d
     return loss(input, target, weight, ignore_index, reduction, axis)
 

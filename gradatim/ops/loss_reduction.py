@@ -33,17 +33,30 @@ def choose_reduction(size_average: bool | None, reduce: bool | None, reduction: 
     return chosen
 
 
+def check_reduction(reduction: str) -> str:
+    """Refuse anything but the three words, before anything else is looked at."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ArgumentError(
+            f"{reduction} is not a valid value for reduction: expected 'mean', 'sum' or 'none'"
+        )
+    return reduction
+
+
 def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
     """One number for each element, or their mean, or their sum."""
-    if reduction == "mean":
+    if check_reduction(reduction) == "mean":
         return ops.mean(loss)
-    if reduction == "sum":
-        return ops.sum(loss)
-    if reduction == "none":
-        return loss
-    raise ArgumentError(
-        f"{reduction} is not a valid value for reduction: expected 'mean', 'sum' or 'none'"
-    )
+    return ops.sum(loss) if reduction == "sum" else loss
+
+
+def need_tensors(where: str, **given: Any) -> None:
+    """Refuse what is no Tensor, by name."""
+    for name, value in given.items():
+        if not isinstance(value, Tensor):
+            raise ArgumentTypeError(
+                f"{where}: {name} must be a Tensor, got {type(value).__name__}: make one with "
+                f"gd.tensor(...)"
+            )
 
 
 def takes_tensors(function: F) -> F:
@@ -51,12 +64,7 @@ def takes_tensors(function: F) -> F:
 
     @functools.wraps(function)
     def call(input: Any, target: Any, *args: Any, **kwargs: Any) -> Any:
-        for name, value in (("input", input), ("target", target)):
-            if not isinstance(value, Tensor):
-                raise ArgumentTypeError(
-                    f"{function.__name__}: {name} must be a Tensor, got {type(value).__name__}: "
-                    f"make one with gd.tensor(...)"
-                )
+        need_tensors(function.__name__, input=input, target=target)
         return function(input, target, *args, **kwargs)
 
     return call  # type: ignore[return-value]

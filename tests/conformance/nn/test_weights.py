@@ -59,6 +59,16 @@ def test_dropout_drops_the_same_elements(shape, p, dtype):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_dropout_of_a_transposed_tensor_draws_in_the_order_of_its_memory():
+    def script(lib, nn):
+        lib.manual_seed(3)
+        dropped = nn.Dropout(0.5)(lib.ones(2, 3, 4).transpose(0, 2))
+        return numbers(dropped), numbers(nn.functional.dropout(lib.ones(3, 4).t()[1:], 0.3))
+
+    ours, theirs = both(script)
+    assert ours == theirs
+
+
 def test_dropout_in_place():
     def script(lib, nn):
         lib.manual_seed(3)

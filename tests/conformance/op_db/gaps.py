@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 GAPS: dict[str, str] = {
+    "special.polygamma/special_polygamma_n_0": "float32: PyTorch's trigamma of negative numbers is "
+    "off by up to 8e-4; Gradatim's is right to rounding",
+    "special.hermite_polynomial_he": "float32: PyTorch's recurrence loses digits where terms "
+    "cancel (43.70929 for 43.70919)",
     "matrix_exp": "float32: PyTorch rounds at each step, and is 0.2% off where terms cancel; "
     "Gradatim computes in float64",
     "addbmm": "`x.addbmm_` refuses a result larger than x, which PyTorch makes x grow to",

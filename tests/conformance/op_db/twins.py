@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import types
 from collections.abc import Callable
@@ -20,6 +21,9 @@ DTYPES = {
         "float16", "bfloat16", "float32", "float64",
     )
 }  # fmt: skip
+
+
+MOST_DIMENSIONS = 64  # of NumPy's arrays
 
 
 class OutOfScope(Exception):
@@ -52,6 +56,8 @@ def _whole(tensor: torch.Tensor, known: dict[int, gd.Tensor]) -> gd.Tensor | Non
 
 def our_tensor(tensor: torch.Tensor, known: dict[int, gd.Tensor] | None = None) -> gd.Tensor:
     """A copy with the same order of strides."""
+    if tensor.device.type == "meta" or tensor.ndim > MOST_DIMENSIONS:
+        raise OutOfScope(f"{tensor.device}, {tensor.ndim} dimensions")
     if tensor.is_complex() or tensor.layout != torch.strided or tensor.is_quantized:
         raise OutOfScope(f"{tensor.dtype}, {tensor.layout}")
     whole = None if known is None else _whole(tensor, known)
@@ -97,6 +103,11 @@ def to_ours(value: Any, known: dict[int, gd.Tensor] | None = None) -> Any:
         return tuple(value)
     if isinstance(value, complex):
         raise OutOfScope("complex number")
+    if isinstance(value, torch.nn.LinearCrossEntropyOptions):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return gd.nn.LinearCrossEntropyOptions(**to_ours(fields, known))
+    if isinstance(value, torch.nn.PairwiseDistance):  # in place of a function
+        return gd.nn.PairwiseDistance(value.norm, value.eps, value.keepdim)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(to_ours(v, known) for v in value))
     if isinstance(value, (tuple, list)):

@@ -23,6 +23,7 @@ from typing import Any
 from gradatim import ops
 from gradatim.graph.dtypes import DType, bool_, float32
 from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
+from gradatim.ops.arguments import need_numbers
 from gradatim.tensor import Tensor, method, op
 
 # Self-Normalizing Neural Networks (Klambauer et al., 2017), equation 14.
@@ -166,6 +167,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 @op("Softplus")
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta * x)) / beta, a smooth ReLU; x itself where beta * x > `threshold`."""
+    need_numbers("softplus", beta=beta, threshold=threshold)
     scaled = input if beta == 1 else input * beta
     smooth = ops.log1p(ops.exp(ops.clamp(scaled, max=threshold)))
     if beta != 1:

@@ -168,10 +168,12 @@ def allclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
     """Whether `isclose` holds everywhere."""
+    need_tensors("allclose", input=input, other=other)
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
 @method()
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape and the same elements."""
+    need_tensors("equal", input=input, other=other)
     return input.shape == other.shape and bool(eq(input, other).all())

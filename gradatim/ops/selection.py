@@ -67,6 +67,10 @@ def lerp(input: Tensor, end: Any, weight: Any) -> Tensor:
             raise DTypeError(
                 f"expected dtype {input.dtype.name} for `{name}` but got dtype {value.dtype.name}"
             )
+    if not isinstance(weight, Tensor) and not is_number(weight):
+        raise ArgumentTypeError(
+            f"lerp(): argument 'weight' must be a Number or a Tensor, not {type(weight).__name__}"
+        )
     difference = sub(end, input)
     if is_number(weight):
         if weight < 0.5:
@@ -122,6 +126,12 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """
     if min is None and max is None:
         raise ArgumentError("clamp: At least one of 'min' or 'max' must not be None")
+    for name, bound in (("min", min), ("max", max)):
+        if bound is not None and not isinstance(bound, Tensor) and not is_number(bound):
+            raise ArgumentTypeError(
+                f"clamp(): argument '{name}' must be a Number or a Tensor, not "
+                f"{type(bound).__name__}"
+            )
     dtype = result_dtype(*(v for v in (input, min, max) if v is not None))
     x = p.cast(input._read(), dtype)
     for bound, beyond in ((min, p.lt), (max, p.gt)):
@@ -187,7 +197,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     if condition.dtype is not bool_:
         raise DTypeError(
             f"masked_fill_ only supports boolean masks, but got mask with dtype "
-            f"{condition.dtype.name}"
+            f"{condition.dtype.name}: make one with a comparison, or .bool()"
         )
     if isinstance(value, Tensor) and value.ndim:
         raise ShapeError(

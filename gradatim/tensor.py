@@ -674,7 +674,8 @@ class Tensor:
     def __index__(self) -> int:
         if self.numel() != 1 or self.dtype.is_floating_point:
             raise ArgumentTypeError(
-                "only integer tensors of a single element can be converted to an index"
+                f"only integer tensors of a single element can be converted to an index, got "
+                f"{self.dtype} of shape {list(self.shape)}"
             )
         return int(self.item())
 

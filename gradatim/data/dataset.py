@@ -17,6 +17,7 @@ from gradatim.graph.errors import (
     AssertedError,
     IndexOutOfRange,
     ShapeError,
+    WrongKind,
 )
 
 Item = TypeVar("Item", covariant=True)
@@ -87,7 +88,7 @@ class TensorDataset(Dataset[tuple[Any, ...]]):
 
         for position, tensor in enumerate(tensors):
             if not isinstance(tensor, Tensor):
-                raise ArgumentTypeError(
+                raise WrongKind(
                     f"TensorDataset takes tensors, got {type(tensor).__name__} as argument "
                     f"{position + 1}: convert it with gd.tensor(...) or gd.from_numpy(...)"
                 )

@@ -8,7 +8,7 @@ A message is one line: what was given, what was expected, where, and what to do.
 
 from __future__ import annotations
 
-from pickle import UnpicklingError
+from pickle import PicklingError, UnpicklingError
 
 
 class Error(Exception):
@@ -136,6 +136,10 @@ class CheckpointNotFound(CheckpointError, FileNotFoundError):
 
 class ForeignPickle(CheckpointError, UnpicklingError):
     """A pickle that names code, which is never run (PyTorch raises an UnpicklingError for it)."""
+
+
+class Unpicklable(ArgumentTypeError, PicklingError):
+    """A value that is no data, and is not written (PyTorch raises a PicklingError for it)."""
 
 
 class NowhereToWrite(DataError, RuntimeError):

@@ -112,7 +112,10 @@ class Members:
                     f"{module.__name__} is a class and not a Module: make one with "
                     f"{module.__name__}(...)"
                 )
-            raise ArgumentTypeError(f"{_type_name(module)} is not a Module subclass")
+            advice = ""
+            if isinstance(module, (list, tuple)):
+                advice = f": give its modules one by one, {type(self).__name__}(*modules)"
+            raise ArgumentTypeError(f"{_type_name(module)} is not a Module subclass{advice}")
         self._check_name("module", name, self._modules)
         self._modules[name] = module
 

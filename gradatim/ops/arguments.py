@@ -95,6 +95,11 @@ def as_tensor_operand(value: Any, where: str) -> Tensor:
         return value
     if isinstance(value, np.ndarray):
         return from_array(value.copy())
+    if is_number(value):
+        raise WrongKind(
+            f"{where}: expected a Tensor, got {type(value).__name__}: make one with "
+            f"gd.tensor({value!r})"
+        )
     advice = ": make one with gd.tensor(...)" if isinstance(value, (list, tuple)) else ""
     raise WrongKind(f"{where}: expected a Tensor or a number, got {type(value).__name__}{advice}")
 

@@ -185,7 +185,9 @@ def pow(input: Any, exponent: Any) -> Tensor:
     """`input ** exponent`, elementwise with broadcasting."""
     a, b = operands(input, exponent, "pow")
     if not a.dtype.is_floating_point and b.primitive is p.CONSTANT and b.params[0] < 0:
-        raise DTypeError("Integers to negative integer powers are not allowed.")
+        raise DTypeError(
+            "Integers to negative integer powers are not allowed: cast them with .float()"
+        )
     overload = "" if is_number(exponent) else ":2" if is_number(input) else ":1"
     return named(p.pow_(a, b), f"Pow{overload}")
 

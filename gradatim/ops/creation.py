@@ -156,6 +156,10 @@ def _from_leaves(
                 raise DTypeError(
                     f"value cannot be converted to type {wanted.name} without overflow: {number}"
                 )
+            if isinstance(number, float) and not math.isfinite(number):
+                raise DTypeError(
+                    f"value cannot be converted to type {wanted.name} without overflow: {number}"
+                )
         leaves = [int(leaf) for leaf in leaves]
     with np.errstate(all="ignore"):
         return np.array(leaves, dtype=wanted.numpy).reshape(shape)
@@ -392,6 +396,10 @@ def arange(
         raise ArgumentError(
             f"upper bound and lower bound inconsistent with step sign: "
             f"start {start}, end {end}, step {step}"
+        )
+    if abs(end - start) / abs(step) >= 2**60:
+        raise ArgumentError(
+            f"arange from {start} to {end} in steps of {step} has more elements than fit in memory"
         )
     integers = all(isinstance(v, int) for v in (start, end, step))
     if dtype is None:

@@ -14,7 +14,12 @@ from typing import Any
 
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_, int64
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from gradatim.graph.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    ShapeError,
+    UnsupportedDType,
+)
 from gradatim.graph.node import Node, Shape
 from gradatim.ops.arguments import as_tensor_operand, result_dtype
 from gradatim.tensor import Tensor, named
@@ -271,7 +276,9 @@ def _join(first: Term, second: Term, kept: set[Label]) -> Term:
     if not gone:
         return _product(a, a_labels, b, b_labels, labels), labels
     if a.dtype is b.dtype is bool_:
-        raise DTypeError('"einsum" is not implemented for bool: cast it with .int() or .float()')
+        raise UnsupportedDType(
+            '"einsum" is not implemented for bool: cast it with .int() or .float()'
+        )
     return p.contract(
         a,
         b,

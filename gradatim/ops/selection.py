@@ -15,6 +15,7 @@ from gradatim.ops.arguments import (
     as_number,
     floating_operand,
     is_number,
+    need_numbers,
     need_tensors,
     number_node,
     operands,
@@ -199,6 +200,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             f"masked_fill_ only supports boolean masks, but got mask with dtype "
             f"{condition.dtype.name}: make one with a comparison, or .bool()"
         )
+    if not isinstance(value, Tensor):
+        need_numbers("masked_fill", value=value)
     if isinstance(value, Tensor) and value.ndim:
         raise ShapeError(
             f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "

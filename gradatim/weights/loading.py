@@ -39,7 +39,7 @@ def load_weights(file: BinaryIO, name: str) -> Any:
     file.seek(0)
     start = file.read(64)
     if start[:1] == b"\x80":
-        raise CheckpointError(f"{name} {_bare_pickle(start)}")
+        raise ForeignPickle(f"{name} {_bare_pickle(start)}")
     file.seek(0)
     try:
         return read_archive(file)

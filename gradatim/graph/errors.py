@@ -9,6 +9,7 @@ A message is one line: what was given, what was expected, where, and what to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pickle import PicklingError, UnpicklingError
 
 
 class Error(Exception):
@@ -47,9 +48,28 @@ class ArgumentTypeError(Error, TypeError):
     """An argument of a type that a function does not take."""
 
 
+class ZeroDivisor(ArgumentError, ZeroDivisionError):
+    """A zero that PyTorch divides by in Python: some layers' numbers of groups."""
+
+
+class WrongKind(ArgumentTypeError, AttributeError):
+    """An argument of a kind that lacks what is needed, as None where a Tensor is expected (PyTorch
+    raises a TypeError in some functions, and an AttributeError in others)."""
+
+
 class UnsupportedInput(Error, NotImplementedError, ValueError):
     """A kind of input, or a mode, that an operation is not made for (PyTorch raises a
     NotImplementedError for it, and in some functions a ValueError)."""
+
+
+class MissingKey(Error, KeyError):
+    """A key that a dict or a container of modules lacks."""
+
+    __str__ = Exception.__str__  # KeyError's would print the message in quotes
+
+
+class MissingMember(Error, AttributeError):
+    """A name that a module has no submodule, parameter or buffer of."""
 
 
 class IndexOutOfRange(Error, IndexError):
@@ -90,8 +110,9 @@ class CaptureError(Error, RuntimeError):
     """A value used outside the compiled step that made it."""
 
 
-class DeviceError(Error, RuntimeError):
-    """A device that is not there, or two devices in one operation."""
+class DeviceError(Error, RuntimeError, AssertionError):
+    """A device that is not there, or two devices in one operation (PyTorch raises an AssertionError
+    for a known kind of device that it was not built for)."""
 
 
 class NonFiniteError(Error, RuntimeError):
@@ -108,6 +129,22 @@ class DataNotFound(DataError, FileNotFoundError):
 
 class CheckpointError(Error, RuntimeError):
     """A model or checkpoint file that is damaged, foreign, newer, or does not fit the model."""
+
+
+class CheckpointNotFound(CheckpointError, FileNotFoundError):
+    """A model or checkpoint file that is not there."""
+
+
+class ForeignPickle(CheckpointError, UnpicklingError):
+    """A pickle that names code, which is never run (PyTorch raises an UnpicklingError for it)."""
+
+
+class Unpicklable(ArgumentTypeError, PicklingError):
+    """A value that is no data, and is not written (PyTorch raises a PicklingError for it)."""
+
+
+class NowhereToWrite(DataError, RuntimeError):
+    """A file to be written where there is no folder (PyTorch raises a RuntimeError for it)."""
 
 
 class MissingExtra(Error, ImportError):

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from gradatim.data import TablePreprocessor
-from gradatim.graph.errors import ArgumentTypeError, CheckpointError
+from gradatim.graph.errors import CheckpointError, WrongKind
 from gradatim.nn import Module
 from gradatim.random import fork_rng
 from gradatim.tensor import Tensor
@@ -83,7 +83,7 @@ def load(
     """
     if not isinstance(f, str | os.PathLike):
         if not hasattr(f, "read"):
-            raise ArgumentTypeError(
+            raise WrongKind(
                 f"gd.load takes a path or a file open for reading, got {type(f).__name__}"
             )
         return _into(load_weights(f, "the file"), model, "the file")

@@ -85,6 +85,8 @@ def checked_array(index: Array, size: int, dim: int, wraps: bool) -> Array:
     """
     if index.size == 0:
         return index
+    if index.dtype.kind == "i" and int(index.view(f"u{index.itemsize}").max()) < size:
+        return index  # (a negative number would be larger than any size)
     low, high = int(index.min()), int(index.max())
     if high >= size or low < (-size if wraps else 0):
         wrong = index[(index >= size) | (index < (-size if wraps else 0))]

@@ -85,6 +85,34 @@ def _alike(spatial: Shape, out: Shape) -> tuple[Shape, Shape, Shape, Shape, Shap
     return window, window, zeros, zeros, ones
 
 
+_FEW = 32  # slices: with more of them, a table costs less
+
+
+def _summed_by_slices(x: Node, out: Shape) -> Node:
+    """The sum of each window: along one dimension after the other, a slice for each range."""
+    for axis, count in zip(range(x.ndim - len(out), x.ndim), out):
+        parts = []
+        for each in _ranges(x.shape[axis], count):
+            starts = tuple(each.start if k == axis else 0 for k in range(x.ndim))
+            stops = tuple(each.stop if k == axis else n for k, n in enumerate(x.shape))
+            part = p.sum_(p.slice_(x, starts, stops, (1,) * x.ndim), (axis,))
+            parts.append(p.reshape(part, (*part.shape[:axis], 1, *part.shape[axis:])))
+        x = p.concatenate(parts, axis)
+    return x
+
+
+def _window_sums(x: Node, spatial: Shape, out: Shape) -> Node:
+    """By slices where there are few; but gradients go by the table, in one pass."""
+    few = sum(out) <= _FEW
+    if few and not x.history:
+        return _summed_by_slices(x, out)
+    lead = x.shape[: x.ndim - len(spatial)]
+    members = constant_table(_is_member, bool_, spatial, out)
+    found = p.select(members, _gathered(x, spatial, out), number_node(0, x.dtype))
+    total = p.reshape(p.sum_(found, (len(lead) + 1,)), (*lead, *out))
+    return p.substitute(_summed_by_slices(p.stop_gradient(x), out), total) if few else total
+
+
 # --- the operations ------------------------------------------------------------------------------
 
 
@@ -145,9 +173,7 @@ def _avg(rank: int) -> Callable[..., Tensor]:
         elif 0 in out:
             return named(p.full((*lead, *out), 0, x.dtype), title)
         else:
-            members = constant_table(_is_member, bool_, spatial, out)
-            found = p.select(members, _gathered(wide, spatial, out), number_node(0, wide.dtype))
-            total = p.reshape(p.sum_(found, (len(lead) + 1,)), (*lead, *out))
+            total = _window_sums(wide, spatial, out)
             share = p.reshape(constant_table(_sizes, wide.dtype, spatial, out), out)
         return named(p.cast(p.div(total, share), x.dtype), title)
 

@@ -189,7 +189,21 @@ def pow(input: Any, exponent: Any) -> Tensor:
             "Integers to negative integer powers are not allowed: cast them with .float()"
         )
     overload = "" if is_number(exponent) else ":2" if is_number(input) else ":1"
-    return named(p.pow_(a, b), f"Pow{overload}")
+    power = p.pow_(a, b)
+    shortcut = _POWERS.get(exponent) if type(exponent) in (int, float) else None
+    if shortcut is not None and a.dtype in (dtypes.float32, dtypes.float64):
+        short = shortcut(p.stop_gradient(a) if power.history else a)
+        power = p.substitute(short, power) if power.history else short
+    return named(power, f"Pow{overload}")
+
+
+# What PyTorch computes for these exponents, to the bit; a general power takes eight times as long.
+_POWERS: dict[float, Callable[[Node], Node]] = {
+    3: lambda x: p.mul(p.mul(x, x), x),
+    0.5: p.sqrt,
+    -0.5: p.rsqrt,
+    -2: lambda x: p.div(p.constant(1, x.dtype, x.device), p.mul(x, x)),
+}
 
 
 @method()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 import operator
 from collections.abc import Sequence
@@ -411,10 +412,12 @@ def arange(
     else:
         count = max(0, math.ceil((end - start) / step))
     if kind.is_integer:
-        line = (int(start) + np.arange(count, dtype=np.int64) * int(step)).astype(kind.numpy)
+        first, step = int(start), int(step)
+        line = np.arange(first, first + count * step, step, dtype=np.int64)
+        line = line.astype(kind.numpy, copy=False)
     else:
-        wide = np.float64 if kind is dtypes.float64 else np.float32
-        line = (start + np.arange(count, dtype=np.float64) * step).astype(wide).astype(kind.numpy)
+        line = np.empty(count, kind.numpy)
+        _fill_line(line, start, step, 0, np.float64 if kind is dtypes.float64 else np.float32)
     return _finish(from_array(line, kind), requires_grad)
 
 
@@ -484,15 +487,38 @@ def linspace(
     work = kind.numpy.type if kind.is_floating_point and kind.itemsize >= 4 else np.float32
     if kind.is_integer:
         work = np.float64
-    places = np.arange(steps)
     step = work((end - start) / (steps - 1)) if steps > 1 else work(0)
+    line = np.empty(steps, kind.numpy)
     # From either end, so that both are exact.
-    front = work(start) + (step * places).astype(work)
-    back = work(end) - (step * (steps - 1 - places)).astype(work)
-    line = np.where(places < steps // 2, front, back) if steps > 1 else front
-    if kind.is_integer:
-        line = np.trunc(line)
-    return _finish(from_array(line.astype(kind.numpy), kind), requires_grad)
+    half = steps // 2
+    _fill_line(line[:half], work(start), step, 0, work)
+    if steps == 1:
+        line[:] = work(start)
+    else:
+        _fill_line(line[half:], work(end), step, half - (steps - 1), work)
+    return _finish(from_array(line, kind), requires_grad)
+
+
+_PIECE = 1 << 13  # elements at a time, so that temporaries stay in the cache
+
+
+def _fill_line(
+    line: np.ndarray[Any, Any], start: float, step: float, first: int, work: Any = np.float64
+) -> None:
+    """`start + step * k`, for k from `first` on, computed in float64 and rounded to `work`: for
+    float32, whose products are exact there, that is one fused multiply-add, as PyTorch has it."""
+    places = np.arange(first, first + min(_PIECE, line.size), dtype=np.float64)
+    piece = np.empty_like(places)
+    for at in builtins.range(0, line.size, _PIECE):
+        target = line[at : at + _PIECE]
+        rest = piece[: target.size]
+        np.multiply(places[: target.size], float(step), out=rest)
+        if target.dtype == work:
+            np.add(rest, float(start), out=target, casting="same_kind")
+        else:
+            rest += float(start)
+            target[:] = np.trunc(rest) if target.dtype.kind in "iu" else rest.astype(work)
+        places += _PIECE
 
 
 def logspace(
@@ -513,7 +539,7 @@ def eye(
     """The identity matrix of n rows and m columns."""
     kind = dtypes.get_default_dtype() if dtype is None else as_dtype(dtype)
     shape = shape_argument((n, n if m is None else m))
-    return _finish(from_array(np.eye(*shape).astype(kind.numpy), kind), requires_grad)
+    return _finish(from_array(np.eye(*shape, dtype=kind.numpy), kind), requires_grad)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:

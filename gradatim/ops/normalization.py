@@ -275,12 +275,27 @@ def group_norm(
         )
     wide = widened(x)
     grouped = p.reshape(wide, (batch, num_groups, -(-x.size // max(batch * num_groups, 1))))
-    result = p.reshape(_standardized(grouped, (2,), eps), x.shape)
     shape = (channels, *[1] * (x.ndim - 2))
-    for value, name, combine in ((weight, "weight", p.mul), (bias, "bias", p.add)):
-        if value is not None:
-            vector = _vector(value, channels, shape, wide.dtype, "group_norm", name)
-            result = combine(result, vector)
+    if weight is None:
+        result = p.reshape(_standardized(grouped, (2,), eps), x.shape)
+    else:
+        # The scale of each channel goes along with the division: the standardized values of a group
+        # would be written only to be read again.
+        mean = _mean(grouped, (2,))
+        away = p.sub(grouped, p.reshape(mean, (batch, num_groups, 1)))
+        variance = _mean(p.mul(away, away), (2,))
+        vector = _vector(weight, channels, shape, wide.dtype, "group_norm", "weight")
+
+        def by_channel(of_group: Node) -> Node:
+            column = p.reshape(of_group, (batch, num_groups, 1))
+            spread = p.expand(column, (batch, num_groups, channels // num_groups))
+            return p.reshape(spread, (batch, *shape))
+
+        scale = p.mul(by_channel(_scale(variance, eps)), vector)
+        result = p.mul(p.sub(wide, by_channel(mean)), scale)
+    if bias is not None:
+        vector = _vector(bias, channels, shape, wide.dtype, "group_norm", "bias")
+        result = p.add(result, vector)
     return named(p.cast(result, x.dtype), "NativeGroupNorm")
 
 

@@ -6,6 +6,7 @@ the largest and the smallest |x|. The gradient of a norm at 0 is 0.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -16,6 +17,7 @@ from gradatim.graph.dtypes import as_dtype, bool_
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from gradatim.graph.node import Node, Shape
 from gradatim.ops._aliases import numpy_names
+from gradatim.ops._places import array_node
 from gradatim.ops.arguments import (
     as_number,
     as_tensor_operand,
@@ -26,7 +28,7 @@ from gradatim.ops.arguments import (
 )
 from gradatim.ops.moments import safe_sqrt
 from gradatim.ops.reduce import keep, widened
-from gradatim.tensor import Tensor, from_array, method, named
+from gradatim.tensor import Tensor, from_array, method, named, wrap
 
 __all__ = ["cdist", "dist", "linalg_vector_norm", "norm", "pdist", "renorm"]
 
@@ -177,27 +179,95 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
 # --- between many points -------------------------------------------------------------------------
 
 
+_MODES = (
+    "use_mm_for_euclid_dist_if_necessary",
+    "use_mm_for_euclid_dist",
+    "donot_use_mm_for_euclid_dist",
+)
+_MANY = 25  # rows: with more, a product is worth its rounding, here as in PyTorch
+
+
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
-    """The distance of each row of `x1` (..., P, M) from each of `x2` (..., R, M): (..., P, R)."""
+    """The distance of each row of `x1` (..., P, M) from each of `x2` (..., R, M): (..., P, R).
+
+    Args:
+        p: the order of the norm.
+        compute_mode: whether Euclidean distances come from a matrix product, which is much faster,
+            but loses digits of distances that are small beside the rows' own lengths. By default
+            ("use_mm_for_euclid_dist_if_necessary") they do for more than 25 rows; with
+            "donot_use_mm_for_euclid_dist" never. (Fewer rows are as fast without, so that
+            "use_mm_for_euclid_dist" is the default by another name.)
+
+    Raises:
+        ShapeError: for rows of two lengths.
+        ArgumentError: for an unknown mode.
+    """
     if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
         raise ShapeError(
             f"cdist expects (..., P, M) and (..., R, M), got {list(x1.shape)} and {list(x2.shape)}"
         )
-    result: Tensor = linalg_vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
+    if compute_mode is not None and compute_mode not in _MODES:
+        raise ArgumentError(
+            f"{compute_mode} is not a valid value for compute_mode: choose one of "
+            f"{', '.join(_MODES)}"
+        )
+    if p == 2 and max(x1.shape[-2], x2.shape[-2]) > _MANY:
+        return _euclidean(x1, x2, exact=compute_mode == _MODES[2])
+    return _broadcast_distance(x1, x2, p)
+
+
+def _broadcast_distance(x1: Tensor, x2: Tensor, order: float) -> Tensor:
+    result: Tensor = linalg_vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), order, -1)
     result._op = "Cdist"
     return result
+
+
+def _euclidean(x1: Tensor, x2: Tensor, exact: bool) -> Tensor:
+    """|a - b| = √(|a|² + |b|² - 2 a · b).
+
+    Args:
+        exact: sum the squares of the differences instead. Gradients come from the product all the
+            same, which has the same slopes.
+    """
+    if exact:
+        found = _broadcast_distance(x1.detach(), x2.detach(), 2)
+        if not (x1._read().history or x2._read().history):
+            return found
+    a, b = (wrap(widened(x._read())) for x in (x1, x2))
+    squares = (a * a).sum(-1).unsqueeze(-1) + (b * b).sum(-1).unsqueeze(-2)
+    total = p.relu((squares - 2 * (a @ b.transpose(-2, -1)))._read())
+    if exact:
+        length = widened(found._read())
+        total = p.substitute(p.mul(length, length), total)
+    return named(p.cast(safe_sqrt(total), x1.dtype), "Cdist" if exact else "View")
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The distances between the rows of a matrix (N, M), each pair once: (N · (N - 1) / 2,)."""
     if input.ndim != 2:
         raise ShapeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
-    first, second = (from_array(k.astype(np.int64)) for k in np.triu_indices(len(input), 1))
     rows = input._read()
-    difference = _rows(rows, first) - _rows(rows, second)
-    result: Tensor = linalg_vector_norm(difference, p, 1)
+    if p == 2:
+        result = _pairs(_euclidean(input, input, exact=True))
+    elif not rows.history:
+        result = _pairs(_broadcast_distance(input, input, p))
+    else:
+        first, second = (from_array(k.astype(np.int64)) for k in np.triu_indices(len(input), 1))
+        result = linalg_vector_norm(_rows(rows, first) - _rows(rows, second), p, 1)
     result._op = "Pdist"
     return result
+
+
+def _pairs(square: Tensor) -> Tensor:
+    """What stands above the diagonal, row by row."""
+    places = _above_diagonal(len(square))
+    return wrap(p.gather(p.reshape(square._read(), (square.numel(),)), array_node(places)))
+
+
+@functools.lru_cache(4)
+def _above_diagonal(size: int) -> np.ndarray[Any, Any]:
+    column = np.arange(size)
+    return np.flatnonzero(column > column[:, None])
 
 
 def _rows(x: Node, places: Tensor) -> Tensor:

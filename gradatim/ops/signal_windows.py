@@ -32,7 +32,10 @@ def phases(count: int, symmetric: bool) -> Line:
 
 def cosines(x: Line, weights: Sequence[float]) -> Line:
     """a0 - a1 cos(2 pi x) + a2 cos(4 pi x) - ..."""
-    return np.sum([(-1) ** k * a * np.cos(2 * np.pi * k * x) for k, a in enumerate(weights)], 0)
+    total = np.full(x.shape, float(weights[0]))
+    for k, a in enumerate(weights[1:], 1):
+        total += (-1) ** k * a * np.cos(2 * np.pi * k * x)
+    return total
 
 
 def kaiser_line(x: Line, beta: float) -> Line:

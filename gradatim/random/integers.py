@@ -101,6 +101,8 @@ class WholeNumbers:
         count = math.prod(shape)
         if span >= _WIDE_RANGE if wide is None else wide:
             numbers = self.words64(count) % np.uint64(span)
+        elif dtype == np.int64:
+            return _short_remainders(self.words(count), span, low).reshape(shape)
         else:
             numbers = self.words(count) % np.uint32(span)
         if low or dtype.name in DIGITS:
@@ -120,6 +122,20 @@ class WholeNumbers:
         targets = np.arange(count)  # of each step; the last element stays
         targets[:-1] += (draw(count - 1) % choices).astype(np.int64)
         return exchanged(targets)
+
+
+def _short_remainders(words: Array, span: int, low: int) -> Array:
+    """low + word % span, in int64, for a span of 32 bits: by way of quotients, which NumPy has by
+    vectors, a piece at a time."""
+    numbers = np.empty(words.shape, np.int64)
+    piece = 1 << 13
+    for start in range(0, words.size, piece):
+        part = words[start : start + piece]
+        rest = part // np.uint32(span)
+        rest *= np.uint32(span)
+        np.subtract(part, rest, out=rest)
+        np.add(rest, np.int64(low), out=numbers[start : start + piece])
+    return numbers
 
 
 def exchanged(targets: Array) -> Array:

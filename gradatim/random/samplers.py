@@ -289,11 +289,28 @@ class Samplers(WholeNumbers):
             return np.argsort(-scores, axis=1, kind="stable")[:, :samples]
         wide = weights if weights.dtype == np.float64 else weights.astype(np.float32)
         cumulated = np.cumsum(wide, axis=1)
+        units = self._units(len(weights) * samples, np.dtype(np.float64))
+        units = units.reshape(-1, samples)
+        if len(weights) > samples:
+            return _searched_together(cumulated, units)
         cumulated /= cumulated[:, -1:].copy()
         cumulated[:, -1] = 1
-        units = self._units(len(weights) * samples, np.dtype(np.float64))
-        places = zip(cumulated.astype(np.float64), units.reshape(-1, samples))
+        places = zip(cumulated.astype(np.float64), units)
         return np.stack([np.searchsorted(row, unit) for row, unit in places])
+
+
+def _searched_together(rows: Array, values: Array) -> Array:
+    """`np.searchsorted` of each row of `values` in the same row of `rows`, as a share of the row's
+    last: one step of all the bisections at a time, for many rows and few values."""
+    count, size = rows.shape
+    flat, whole = rows.reshape(-1), rows[:, -1:]
+    low = np.repeat(np.arange(count)[:, None] * size, values.shape[1], axis=1)
+    first, left = low.copy(), size
+    while left > 1:  # the place lies in [low, low + left), as the last element is never less
+        half = left // 2
+        low += half * (flat[low + (half - 1)] / whole < values)
+        left -= half
+    return low - first
 
 
 def _u24(words: Array) -> Array:
@@ -320,9 +337,13 @@ def box_muller(units: Array) -> Array:
     numbers = _polar(u, angle)
     if units.dtype == np.float32:
         # Where the radius is large, float32 has few digits behind the point: round only once there.
-        far = np.divmod(np.flatnonzero(u.reshape(-1) < _FAR), BLOCK // 2)
-        exact = _polar(u[far].astype(np.float64), angle[far].astype(np.float64))
-        numbers[far[0], :, far[1]] = exact
+        # (Rounded to float32, NumPy's functions are as good as the C library's.)
+        far = np.flatnonzero(u.reshape(-1) < _FAR)
+        radius = np.sqrt(-2 * np.log(u.reshape(-1)[far].astype(np.float64)))
+        turn = angle.reshape(-1)[far].astype(np.float64)
+        first, flat = far + (far & -(BLOCK // 2)), numbers.reshape(-1)
+        flat[first] = radius * np.cos(turn)
+        flat[first + BLOCK // 2] = radius * np.sin(turn)
     return numbers.reshape(-1)
 
 
@@ -380,7 +401,8 @@ def _check_weights(weights: Array, samples: int, replacement: bool) -> None:
         )
     if categories > _MOST_CATEGORIES:
         raise DistributionError(f"number of categories cannot exceed 2^24, got {categories}")
-    if not ((weights >= 0) & (weights < np.inf)).all():
+    largest = weights.max(axis=1, initial=0)
+    if not (weights.min(initial=0) >= 0 and largest.max(initial=0) < np.inf):  # (nor is NaN)
         raise DistributionError("probability tensor contains either `inf`, `nan` or element < 0")
-    if not weights.astype(np.float64).sum(axis=1).all():
+    if not largest.all():
         raise DistributionError("invalid multinomial distribution (sum of probabilities <= 0)")

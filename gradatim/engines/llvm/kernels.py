@@ -267,15 +267,19 @@ class Rows:
             index: they come behind a "look".
         dtype: of the updates or the result, and of the table (sums have their accumulator's).
         axis: how many rows there are to choose from, and what an error calls them.
-        index: extent and stride of each axis of the index.
+        index: extent and stride of each axis of the index, and what a step along it adds to the
+            place that is named.
         row: extent of each axis of a row, with its strides in the table and in the other operand.
+        scale: what an index is multiplied by (see along_places.py).
     """
 
     how: str
     dtype: Any
     axis: tuple[int, int, int]  # extent, stride, the user's dimension
-    index: tuple[tuple[int, int, int], ...]  # extent, stride in the index, stride in updates/result
+    # Extent, stride in the index, stride in updates or result, stride among places.
+    index: tuple[tuple[int, int, int, int], ...]
     row: tuple[tuple[int, int, int], ...]  # extent, stride in the table, stride in updates/result
+    scale: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,14 @@ import math
 from typing import Any
 
 from gradatim.engines.llvm import elementwise
-from gradatim.engines.llvm.emit import Function, Module, Value, constant, vector
+from gradatim.engines.llvm.emit import (
+    Function,
+    Module,
+    Value,
+    constant,
+    vector,
+    vector_constant,
+)
 from gradatim.engines.llvm.loops import Pieces
 from gradatim.engines.llvm.nests import PIECE
 from gradatim.engines.llvm.operations import MEMORY_TYPES, accumulator, to_memory, to_register
@@ -29,50 +36,151 @@ def emit_rows(module: Module, name: str, code: Any) -> list[Pieces]:
     f = module.function(name, ["ptr", "i64", "i64", "ptr"], "i32")
     pointers = rows_pointers(code)
     args = [f.load("ptr", f.at(f.params[0], k, "ptr")) for k in range(pointers + 1)]
-    count = math.prod(n for n, _, _ in code.index)
     width = math.prod(n for n, _, _ in code.row)
+    *outer, inner = _merged(code.index)
+    count = math.prod(n for n, *_ in outer) * inner[0]
     in_order = code.how in ("scatter_add", "scatter_set")
-    per_piece = max(1, count) if in_order else max(1, PIECE // max(1, width))
+    # A unit is a stretch of the innermost axis.
+    stretch = inner[0] if in_order else min(inner[0], max(1, PIECE // max(1, width)))
+    stretches = -(-inner[0] // stretch) if stretch else 0
+    units = math.prod(n for n, *_ in outer) * stretches
+    per_piece = max(1, units if in_order else PIECE // max(1, width * stretch))
     begin = f.mul(f.params[1], per_piece)
-    end = f.binary("smin", f.mul(f.params[2], per_piece), count)
-    type, table_type = MEMORY_TYPES[code.dtype], MEMORY_TYPES[_table_dtype(code)]
-    with f.loop(begin, end) as k:
-        where, shift = _offsets(f, k, code.index)
-        row = f.load("i64", f.at(args[0], where, "i64"))
+    end = f.binary("smin", f.mul(f.params[2], per_piece), units)
+    with f.loop(begin, end) as unit:
+        line: Value = unit
+        first: Value = constant(0, "i64")
+        last: Value = constant(inner[0], "i64")
+        if stretches > 1:
+            line = f.div(unit, stretches, signed=False)
+            first = f.mul(f.sub(unit, f.mul(line, stretches)), stretch)
+            last = f.binary("smin", f.add(first, stretch), inner[0])
+        where, shift, place = _offsets(f, line, outer)
+        index = f.at(args[0], where, "i64")
         if pointers < 3:
-            with f.if_(f.compare("ge", row, code.axis[0], signed=False)):
-                f.store(row, args[-1])
+            result = f.at(args[1], shift, "i64") if pointers == 2 else None
+            _look(f, module, code, inner, (index, place, result), (first, last), args[-1])
+        else:
+            _move(f, module, code, inner, (index, place), (first, last), args[1], shift, args[2])
+    f.ret(0)
+    pieces = -(-units // per_piece) if count else 0
+    return [Pieces(name, pieces, 1, count * width / 8)]
+
+
+def _merged(axes: Any) -> list[tuple[int, int, int, int]]:
+    """Neighbouring axes as one where all strides allow it; one axis at least."""
+    found: list[tuple[int, int, int, int]] = []
+    for n, *strides in axes:
+        if n == 1:
+            continue
+        if found and all(a == n * b for a, b in zip(found[-1][1:], strides)):
+            found[-1] = (found[-1][0] * n, *strides)
+        else:
+            found.append((n, *strides))
+    return found or [(1, 0, 0, 0)]
+
+
+def _place(f: Function, code: Any, index: Value, start: Value) -> Value:
+    scaled = f.mul(index, code.scale) if code.scale != 1 else index
+    return scaled if start.name == "0" else f.add(scaled, start)
+
+
+def _start(f: Function, base: Value, k: Value, stride: int) -> Value:
+    if stride == 0:
+        return base
+    step = k if stride == 1 else f.mul(k, stride)
+    return step if base.name == "0" else f.add(base, step)
+
+
+def _look(
+    f: Function, module: Module, code: Any, inner: Any, at: Any, bounds: Any, report: Value
+) -> None:
+    """Whether the places of a stretch are inside, many at a time; if one is not, which."""
+    index, place, result = at
+    _, s, t, step = inner
+    extent = code.axis[0]
+    first, last = bounds
+    lanes = module.features.lanes("i64")
+
+    def one(k: Value) -> Value:
+        given = f.load("i64", f.at(index, f.mul(k, s), "i64"))
+        return _place(f, code, given, _start(f, place, k, step))
+
+    def scalars(begin: Value) -> None:
+        with f.loop(begin, last) as k:
+            row = one(k)
+            with f.if_(f.compare("ge", row, extent, signed=False)):
+                f.store(row, report)
                 f.do("ret i32 1")
                 f.start(f.label("dead"))
-        if code.how == "check":
-            f.store(row, f.at(args[1], shift, type))
-        elif code.how != "look":
-            source = f.at(args[2], f.mul(row, code.axis[1]), table_type)
-            _row(f, module, code, source, f.at(args[1], shift, type))
-    f.ret(0)
-    pieces = -(-count // per_piece) if count else 0
-    return [Pieces(name, pieces, 1, count * width / 8)]
+            if result is not None:
+                f.store(row, f.at(result, f.mul(k, t), "i64"))
+
+    if s != 1 or (result is not None and t != 1) or lanes < 2 or inner[0] < lanes:
+        scalars(first)
+        return
+    wide = vector("i64", lanes)
+    whole = f.add(first, f.mul(f.div(f.sub(last, first), lanes, signed=False), lanes))
+    lane_steps = vector_constant([lane * step for lane in range(lanes)], "i64")
+    with f.loop(first, whole, lanes, [constant(0, wide)]) as loop:
+        given = f.load(wide, f.at(index, loop.index, "i64"), 8)
+        start = f.splat(_start(f, place, loop.index, step), lanes)
+        row = _place(f, code, given, f.add(start, lane_steps) if step else start)
+        if result is not None:
+            f.store(row, f.at(result, loop.index, "i64"), 8)
+        # The sign bit: of the place, or of what is left to the end.
+        outside = f.or_(row, f.sub(f.splat(constant(extent - 1, "i64"), lanes), row))
+        loop.next(f.or_(loop.carry[0], outside))
+    (seen,) = loop.results
+    wrong = f.compare("lt", f.horizontal("or", seen), 0)
+    scalars(f.select(wrong, first, whole))
+
+
+def _move(
+    f: Function, module: Module, code: Any, inner: Any, at: Any, bounds: Any, other: Value,
+    shift: Value, table: Value,
+) -> None:  # fmt: skip
+    """Move or add the rows of a stretch, whose places are known to be inside."""
+    index, place = at
+    _, s, t, step = inner
+    type, table_type = MEMORY_TYPES[code.dtype], MEMORY_TYPES[_table_dtype(code)]
+    target = f.at(other, shift, type)
+    first, last = bounds
+
+    def one(k: Value) -> None:
+        given = f.load("i64", f.at(index, k if s == 1 else f.mul(k, s), "i64"))
+        row = _place(f, code, given, _start(f, place, k, step))
+        source = f.at(table, f.mul(row, code.axis[1]) if code.axis[1] != 1 else row, table_type)
+        _row(f, module, code, source, f.at(target, k if t == 1 else f.mul(k, t), type))
+
+    at_once = 4 if math.prod(n for n, _, _ in code.row) == 1 and inner[0] >= 4 else 1
+    whole = first
+    if at_once > 1:
+        whole = f.add(first, f.mul(f.div(f.sub(last, first), at_once, signed=False), at_once))
+        with f.loop(first, whole, at_once) as k:
+            for lane in range(at_once):
+                one(f.add(k, lane) if lane else k)
+    with f.loop(whole, last) as k:
+        one(k)
 
 
 def _table_dtype(code: Any) -> DType:
     return accumulator(code.dtype) if code.how == "scatter_add" else code.dtype
 
 
-def _offsets(f: Function, k: Value, axes: Any) -> tuple[Value, Value]:
-    """The offsets of the k-th index in its own array and in the other operand."""
-    first: Value = constant(0, "i64")
-    second: Value = constant(0, "i64")
+def _offsets(f: Function, k: Value, axes: Any) -> list[Value]:
+    """The offsets of the k-th line in the index, in the other operand, and among places."""
+    sums: list[Value] = [constant(0, "i64")] * 3
     rest = k
-    for place, (extent, a, b) in enumerate(reversed(axes)):
+    for place, (extent, *strides) in enumerate(reversed(axes)):
         if place == len(axes) - 1:
             digit = rest
         else:
             above = f.div(rest, extent, signed=False)
             digit = f.sub(rest, f.mul(above, extent))
             rest = above
-        first = f.add(first, f.mul(digit, a))
-        second = f.add(second, f.mul(digit, b))
-    return first, second
+        sums = [f.add(a, f.mul(digit, s)) if s else a for a, s in zip(sums, strides)]
+    return sums
 
 
 def _row(f: Function, module: Module, code: Any, table: Value, other: Value) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from gradatim.engines.llvm import fusion as fuse
 from gradatim.engines.llvm.along import schedule_along
+from gradatim.engines.llvm.along_places import with_indices
 from gradatim.engines.llvm.convolution import schedule_convolution
 from gradatim.engines.llvm.fusion import Fusion, Unit
 from gradatim.engines.llvm.kernels import (
@@ -76,7 +77,8 @@ class Schedule:
 def schedule(program: Program, rowwise: bool = True) -> Schedule:
     """Turn a (simplified) Program into launches; without `rowwise` into plain loops where kernels
     that go row by row would do."""
-    return _Scheduler(compared(program) if rowwise else program, rowwise).run()
+    program = with_indices(compared(program) if rowwise else program)
+    return _Scheduler(program, rowwise).run()
 
 
 class _Scheduler:
@@ -99,12 +101,29 @@ class _Scheduler:
                 and not self.fusion.is_inlined(node)
             ):
                 self.storage[node] = storage
+        for node, storage in zip(program.outputs, self.outputs):
+            self._reshaped_in_place(node, storage)
+
+    def _reshaped_in_place(self, node: Node, storage: Storage) -> None:
+        """An output that is another Node's memory in another shape: that one is computed there."""
+        view = self.fusion.view(node)
+        base = view.storage
+        unit = self.fusion.unit_of.get(base)
+        if (
+            base is not node
+            and unit is not None
+            and unit.kind == fuse.INDEXED
+            and base not in self.storage
+            and base not in self.fusion.sizes
+            and (view.offset, view.strides, base.size) == (0, contiguous(view.shape), node.size)
+        ):
+            self.storage[base] = storage
 
     def run(self) -> Schedule:
         for unit in _in_order(self.fusion.units):
             getattr(self, f"_{unit.kind}")(unit)
         for node, storage in zip(self.program.outputs, self.outputs):
-            if self.storage.get(node) is not storage:
+            if self.view(node).storage is not storage:
                 self._copy(self.view(node), View(storage, node.shape, contiguous(node.shape)), node)
         launches = _Order(self.program, self.launches, self.outputs).run()
         arena = _place_temporaries(launches)
@@ -351,16 +370,21 @@ class _Scheduler:
                 )
             self._copy(self.view(node.inputs[0]), table, node)
         count = len(index.shape)
-        axis = (table.shape[0], table.strides[0], *(node.params or (0,)))
-        moved = zip(index.shape, index.strides, other.strides[:count])
+        dim, *along = node.params or (0,)
+        starts, scale = along[0] if along else ((0,) * count, 1)
+        axis = (table.shape[0], table.strides[0], dim)
+        moved = zip(index.shape, index.strides, other.strides[:count], starts)
         row = tuple(zip(table.shape[1:], table.strides[1:], other.strides[count:]))
-        code = Rows(how, node.dtype, axis, tuple(moved), row)
+        code = Rows(how, node.dtype, axis, tuple(moved), row, scale)
         if how == "check":
             self.launches.append(Launch(code, [index, other], [other.storage], [node], node))
             return
         # Indices are looked at by themselves: that can be done before anything else.
-        looked_at = tuple((n, stride, 0) for n, stride in zip(index.shape, index.strides))
-        look = Launch(Rows("look", node.dtype, axis, looked_at, ()), [index], [], [node], node)
+        looked_at = tuple(
+            (n, s, 0, start) for n, s, start in zip(index.shape, index.strides, starts)
+        )
+        code_of_look = Rows("look", node.dtype, axis, looked_at, (), scale)
+        look = Launch(code_of_look, [index], [], [node], node)
         written = other if how == "gather" else table
         move = Launch(code, [index, other, table], [written.storage], [node], checked=look)
         self.launches += [look, move]

@@ -89,6 +89,7 @@ from gradatim.settings import (
     set_flush_denormal,
     typename,
 )
+from gradatim.device import devices
 from gradatim.tensor import Device as device
 from gradatim.tensor import Size, Tensor
 

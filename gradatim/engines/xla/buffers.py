@@ -60,6 +60,11 @@ class DeviceBuffer:
         return self.size * self.itemsize
 
     @property
+    def address(self) -> int:
+        """Of the first byte, in the device's memory."""
+        return int(self.array.unsafe_buffer_pointer())
+
+    @property
     def strides(self) -> Shape:
         """In bytes, as of a contiguous array."""
         strides, step = [], self.itemsize

@@ -8,9 +8,6 @@ import jax
 
 from gradatim.graph.errors import DeviceError
 
-# JAX's names of platforms, by ours.
-PLATFORMS = {"xla": "cpu", "gpu": "gpu", "cuda": "gpu", "rocm": "rocm", "tpu": "tpu"}
-
 INSTALL = {
     "gpu": "pip install 'jax[cuda13]' (NVIDIA) or 'jax[rocm7-local]' (AMD)",
     "tpu": "pip install 'jax[tpu]' on a TPU machine",
@@ -42,15 +39,11 @@ def find(name: str) -> Any:
     platform = "cpu" if kind in ("cpu", "xla") else kind
     found = platform_devices(platform)
     if not found:
-        how = INSTALL.get(platform, f"JAX has no platform {platform!r} here")
         raise DeviceError(
-            f"device {name!r} is not available: no {platform.upper()} was found by JAX. To get "
-            f"one: {how}; or run the same code on XLA's CPU with GRADATIM_DEVICE=xla:cpu"
+            f"JAX finds no {platform.upper()}. To use one: {INSTALL[platform]}. The same code runs "
+            f"on XLA's CPU with GRADATIM_DEVICE=xla:cpu"
         )
     place = int(number or 0)
     if place >= len(found):
-        raise DeviceError(
-            f"device {name!r} is not available: there are {len(found)} of its kind, from "
-            f"{kind}:0 to {kind}:{len(found) - 1}"
-        )
+        raise DeviceError(f"There is no {name!r}: the last of its kind has number {len(found) - 1}")
     return found[place]

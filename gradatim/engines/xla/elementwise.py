@@ -11,7 +11,8 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
-from gradatim.engines.xla.table import MEANING, Array, Meaning, check, means, number, widen
+from gradatim.engines.xla.table import MEANING, Array, Meaning, check, means, number, opaque, widen
+from gradatim.graph import primitives as p
 from gradatim.graph.errors import DivisionByZero
 from gradatim.graph.node import Node
 
@@ -90,6 +91,11 @@ def _shift_right(a: Array, b: Array) -> Array:
     return (lax.shift_right_arithmetic if signed else lax.shift_right_logical)(a, b)
 
 
+def _in_float64(function: Function) -> Function:
+    """XLA's series cancel around a function's zeros: float32 keeps its digits in float64."""
+    return lambda x: function(x.astype(jnp.float64)).astype(x.dtype)
+
+
 UNARY: dict[str, Function] = {
     "neg": jnp.negative,
     "abs": jnp.abs,
@@ -124,8 +130,8 @@ UNARY: dict[str, Function] = {
     "erf": lax.erf,
     "erfc": lax.erfc,
     "erfinv": lax.erf_inv,
-    "lgamma": lax.lgamma,
-    "digamma": lax.digamma,
+    "lgamma": _in_float64(lax.lgamma),
+    "digamma": _in_float64(lax.digamma),
     "not": lax.bitwise_not,
 }
 
@@ -133,12 +139,12 @@ BINARY: dict[str, Function] = {
     "add": jnp.add,
     "sub": jnp.subtract,
     "mul": jnp.multiply,
-    "div": jnp.divide,
     "pow": _power,
     "maximum": jnp.maximum,
     "minimum": jnp.minimum,
     "atan2": jnp.arctan2,
     "copysign": jnp.copysign,
+    "nextafter": lambda a, b: lax.nextafter(*jnp.broadcast_arrays(a, b)),
     "and": jnp.bitwise_and,
     "or": jnp.bitwise_or,
     "xor": jnp.bitwise_xor,
@@ -172,7 +178,22 @@ MEANING["floor_divide"] = _checked_division(_floor_divide)
 MEANING["remainder"] = _checked_division(_remainder)
 MEANING["fmod"] = _checked_division(_fmod)
 
-MEANING["nextafter"] = lambda node, a, b: lax.nextafter(*jnp.broadcast_arrays(a, b))
+
+
+def _is_constant(node: Node) -> bool:
+    """Whether a Node is the same whatever the Program's inputs are."""
+    if node.primitive in (p.CONSTANT, p.IOTA):
+        return True
+    return bool(node.inputs) and all(map(_is_constant, node.inputs))
+
+
+@means("div")
+def _div(node: Node, a: Array, b: Array) -> Array:
+    """XLA multiplies by the reciprocal of a constant, which rounds twice: it must not see one."""
+    b = opaque(b) if _is_constant(node.inputs[1]) else b
+    return (widen(a) / widen(b)).astype(node.dtype.numpy)
+
+
 MEANING["select"] = lambda node, condition, a, b: jnp.where(condition, a, b)
 
 

@@ -39,15 +39,16 @@ class XlaExecutable:
         self.program = program
         self.on_host = device == "cpu"
         self.device = devices.find(device)
+        self.true = jax.device_put(np.True_, self.device)
         self.known: list[table.Check] = []
         self.replaces = dict(program.replaces)
         self.compiled: dict[tuple[int, ...], Any] = {}
 
-    def _function(self, *arrays: Any) -> Any:
+    def _function(self, true: Any, *arrays: Any) -> Any:
         """The whole Program, to be traced."""
         program = self.program
         values: dict[Node, Any] = dict(zip(program.inputs, arrays))
-        with table.collecting() as checks:
+        with table.collecting(true) as checks:
             for node in program.nodes[len(program.inputs) :]:
                 table.at(node.site[1] if node.site else None)
                 loops.run_nodes((node,), values)
@@ -70,12 +71,15 @@ class XlaExecutable:
     def _compile(self, donated: tuple[int, ...]) -> Any:
         place = jax.sharding.SingleDeviceSharding(self.device)
         types = [
-            jax.ShapeDtypeStruct(node.shape, node.dtype.numpy, sharding=place)
-            for node in self.program.inputs
+            jax.ShapeDtypeStruct(shape, dtype, sharding=place)
+            for shape, dtype in [
+                ((), np.dtype(np.bool_)),
+                *((node.shape, node.dtype.numpy) for node in self.program.inputs),
+            ]
         ]
         # Inputs that nothing reads stay parameters: buffers are counted by position.
         function = jax.jit(
-            self._function, donate_argnums=donated, keep_unused=True, out_shardings=place
+            self._function, donate_argnums=[j + 1 for j in donated], keep_unused=True, out_shardings=place
         )
         options = OPTIONS | (CPU_OPTIONS if self.device.platform == "cpu" else {})
         return function.lower(*types).compile(compiler_options=options)
@@ -92,7 +96,7 @@ class XlaExecutable:
                 x.array if type(x) is DeviceBuffer else jax.device_put(x, self.device)
                 for x in inputs
             ]
-            results, rows = run(*arrays)
+            results, rows = run(self.true, *arrays)
             del arrays
             if self.on_host:
                 return self._to_host(results, rows, into)
@@ -178,6 +182,10 @@ class XlaEngine:
     def to_host(self, buffer: Any) -> np.ndarray[Any, Any]:
         """The content as an array; of a buffer on a device a copy."""
         return np.array(buffer.array) if type(buffer) is DeviceBuffer else buffer
+
+    def check_device(self, device: str) -> None:
+        """Raise a DeviceError for one that is not there."""
+        devices.find(device)
 
     def devices(self) -> list[str]:
         """The names of the devices that it runs on."""

@@ -32,7 +32,7 @@ def _scan(node: Node, *arrays: Array) -> Any:
     known: list[table.Check] = []
 
     def step(carries: Any, slices: Any) -> Any:
-        with table.collecting(table.position()) as checks:
+        with table.collecting() as checks:
             values = dict(zip(body.inputs, (*carries, *slices, *constants)))
             run_nodes(body.nodes, values)
             known[:] = checks.known

@@ -211,8 +211,33 @@ def _permutation(node: Node, pivots: Array) -> Array:
 # --- on the host ---------------------------------------------------------------------------------
 
 
-def _on_host(function: Callable[..., Any], types: Any, *arrays: Array) -> Any:
-    return jax.pure_callback(lambda *xs: function(*map(np.asarray, xs)), types, *arrays)
+def _on_host(function: Callable[..., Any], types: tuple[Any, ...], *arrays: Array) -> Any:
+    """A function of NumPy arrays. float64 crosses over as pairs of 32-bit words: the thread that
+    calls back does not run under x64."""
+
+    def run(*words: Any) -> Any:
+        found = function(*map(_from_words, map(np.asarray, words)))
+        return tuple(map(_to_words, found if isinstance(found, tuple) else (found,)))
+
+    made = [np.zeros(type_.shape, type_.dtype) for type_ in types]
+    sent = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in map(_to_words, made)]
+    given = [
+        lax.bitcast_convert_type(x, jnp.uint32) if x.dtype == jnp.float64 else x for x in arrays
+    ]
+    results = jax.pure_callback(run, tuple(sent), *given)
+    return tuple(
+        lax.bitcast_convert_type(x, jnp.float64) if x.dtype == jnp.uint32 else x for x in results
+    )
+
+
+def _to_words(x: Any) -> Any:
+    if x.dtype != np.float64:
+        return x
+    return np.ascontiguousarray(x)[..., None].view(np.uint32)
+
+
+def _from_words(x: Any) -> Any:
+    return np.ascontiguousarray(x).view(np.float64)[..., 0] if x.dtype == np.uint32 else x
 
 
 @means("ldl")
@@ -228,8 +253,8 @@ def _ldl(node: Node, a: Array) -> Any:
 
 @means("ldl_solve")
 def _ldl_solve(node: Node, packed: Array, pivots: Array, b: Array) -> Array:
-    types = jax.ShapeDtypeStruct(node.shape, node.dtype.numpy)
-    return _on_host(factorizations.ldl_solve, types, packed, pivots, b)
+    types = (jax.ShapeDtypeStruct(node.shape, node.dtype.numpy),)
+    return _on_host(factorizations.ldl_solve, types, packed, pivots, b)[0]
 
 
 # --- linear systems ------------------------------------------------------------------------------

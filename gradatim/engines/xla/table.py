@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -72,6 +71,7 @@ class Checks:
     known: list[Check] = field(default_factory=list)
     rows: list[Array] = field(default_factory=list)  # int64 [1 + DETAILS]: whether, and the details
     position: int | None = None  # of the Node being traced
+    true: Array = None  # a 0-d bool that is True, as XLA cannot know
 
     def array(self) -> Array:
         """All rows, int64 [checks, 1 + DETAILS]."""
@@ -88,9 +88,13 @@ _current = _Current()
 
 
 @contextmanager
-def collecting(position: int | None = None) -> Iterator[Checks]:
-    """The checks of what is traced inside."""
-    outer, _current.checks = _current.checks, Checks(position=position)
+def collecting(true: Array = None) -> Iterator[Checks]:
+    """The checks of what is traced inside; by default a part of what is being traced."""
+    outer = _current.checks
+    if outer is None:
+        _current.checks = Checks(true=true)
+    else:
+        _current.checks = Checks(position=outer.position, true=outer.true)
     try:
         yield _current.checks
     finally:
@@ -103,10 +107,10 @@ def at(position: int | None) -> None:
     _current.checks.position = position
 
 
-def position() -> int | None:
-    """Where the Node that is being traced stands in the trace."""
+def opaque(x: Array) -> Array:
+    """`x`, of which XLA does not know that it is constant."""
     assert _current.checks is not None
-    return _current.checks.position
+    return jnp.where(_current.checks.true, x, jnp.ones((), x.dtype))
 
 
 def check(
@@ -140,5 +144,3 @@ def number(value: Any, dtype: Any) -> Array:
     """A constant of the dtype, 0-d."""
     return jnp.asarray(np.asarray(value).astype(dtype))
 
-
-__all__ = ["MEANING", "Checks", "check", "check_first", "collecting", "jax", "means", "number"]

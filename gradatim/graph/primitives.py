@@ -119,7 +119,7 @@ def value(buffer: Any, shape: Shape, dtype: DType, device: str = "cpu") -> Node:
     return Node(VALUE, (), (), shape, dtype, device, buffer)
 
 
-def program_input(position: int, shape: Shape, dtype: DType, device: str = "cpu") -> Node:
+def program_input(position: int, shape: Shape, dtype: DType, device: str = ANYWHERE) -> Node:
     """The `position`-th input of a Program."""
     return Node(INPUT, (), (position,), shape, dtype, device)
 

@@ -179,7 +179,6 @@ MEANING["remainder"] = _checked_division(_remainder)
 MEANING["fmod"] = _checked_division(_fmod)
 
 
-
 def _is_constant(node: Node) -> bool:
     """Whether a Node is the same whatever the Program's inputs are."""
     if node.primitive in (p.CONSTANT, p.IOTA):

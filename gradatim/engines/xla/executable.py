@@ -79,7 +79,10 @@ class XlaExecutable:
         ]
         # Inputs that nothing reads stay parameters: buffers are counted by position.
         function = jax.jit(
-            self._function, donate_argnums=[j + 1 for j in donated], keep_unused=True, out_shardings=place
+            self._function,
+            donate_argnums=[j + 1 for j in donated],
+            keep_unused=True,
+            out_shardings=place,
         )
         options = OPTIONS | (CPU_OPTIONS if self.device.platform == "cpu" else {})
         return function.lower(*types).compile(compiler_options=options)

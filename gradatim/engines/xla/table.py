@@ -143,4 +143,3 @@ def check_first(
 def number(value: Any, dtype: Any) -> Array:
     """A constant of the dtype, 0-d."""
     return jnp.asarray(np.asarray(value).astype(dtype))
-

@@ -113,7 +113,9 @@ def _windowed(x: Array, window: Shape, stride: Shape, dilation: Shape) -> dict[s
 
 
 def _sum(x: Array, window: Shape, stride: Shape, dilation: Shape) -> Array:
-    return lax.reduce_window(x, np.zeros((), x.dtype), lax.add, **_windowed(x, window, stride, dilation))
+    return lax.reduce_window(
+        x, np.zeros((), x.dtype), lax.add, **_windowed(x, window, stride, dilation)
+    )
 
 
 @means("window_sum")
@@ -189,4 +191,3 @@ def _window_scatter(node: Node, g: Array, places: Array) -> Array:
     rows = math.prod(lead)
     flat = flat.at[planes, places.reshape(rows, -1)].add(widen(g).reshape(rows, -1), mode="drop")
     return flat.reshape(node.shape).astype(g.dtype)
-

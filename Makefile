@@ -23,7 +23,8 @@ train: $(VENV)/.installed-all
 test: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest tests --ignore=tests/conformance
 	@$(BIN)/python -m pytest --doctest-modules gradatim \
-		--ignore gradatim/bench/sides/in_jax.py --ignore gradatim/bench/sides/in_torch.py
+		--ignore gradatim/bench/sides/in_jax.py --ignore gradatim/bench/sides/in_torch.py \
+		--ignore gradatim/engines/xla
 
 lint: $(VENV)/.installed-lint
 	@$(BIN)/ruff check .

@@ -278,9 +278,7 @@ def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
         views = [
             k
             for k, leaf in enumerate(found.leaves)
-            if targets
-            and leaf.primitive.kind == "movement"
-            and type(leaf.buffer) is np.ndarray
+            if targets and leaf.primitive.kind == "movement" and type(leaf.buffer) is np.ndarray
         ]
         sites = [node.site for node in found.order]
         del found

@@ -33,7 +33,19 @@ from gradatim.graph.errors import (
 )
 from gradatim.graph.node import COUNTED, NONE, Node, Shape, mode
 from gradatim.memory_format import Layout, lies_in, strided
-from gradatim.realize import Cell, compute, compute_now, engine_of, flush, hold, local, moved, state, track, value_of
+from gradatim.realize import (
+    Cell,
+    compute,
+    compute_now,
+    engine_of,
+    flush,
+    hold,
+    local,
+    moved,
+    state,
+    track,
+    value_of,
+)
 from gradatim.size import Size
 
 if TYPE_CHECKING:
@@ -643,7 +655,7 @@ class Tensor:
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
         """The tensor on another device, as the array API standard has it."""
-        return self.to(device=device)  # type: ignore[attr-defined, no-any-return]
+        return self.to(device=device)  # type: ignore[no-any-return]
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)

@@ -167,9 +167,7 @@ def iota(shape: Shape, axis: int, dtype: DType, device: str = ANYWHERE) -> Node:
     return Node(IOTA, (), (axis,), shape, dtype, device)
 
 
-def full(
-    shape: Shape, number: bool | int | float, dtype: DType, device: str = ANYWHERE
-) -> Node:
+def full(shape: Shape, number: bool | int | float, dtype: DType, device: str = ANYWHERE) -> Node:
     """A constant of any shape (expand of a 0-d one)."""
     return expand(constant(number, dtype, device), shape)
 

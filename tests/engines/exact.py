@@ -34,8 +34,9 @@ GRID = 6  # exact values are multiples of 2**-GRID ...
 CAP = 2.0**16  # ... and at most this large, so that products are exact in float64
 
 
-# XLA simplifies x + 0 to x, which keeps the sign of a zero that IEEE's sum has not, and on
-# processors it takes numbers below the normal range for 0.
+# XLA divides by a number that is broadcast by way of its reciprocal, simplifies x + 0 to x, which
+# keeps the sign of a zero that IEEE's sum has not, and on processors takes numbers below the normal
+# range for 0.
 CARELESS_OF_ZEROS = ("xla",)
 careless = False
 
@@ -187,9 +188,17 @@ def rounding_once(node: Node, inputs: Sequence[Exact]) -> Exact:
     """sqrt, div: correctly rounded, as IEEE demands."""
     if any(x.loose for x in inputs[-1:]) and node.primitive.name == "div":
         raise Reject("divides by a zero of open sign")
+    if careless and node.primitive.name == "div" and not _powers_of_two(inputs[1].array):
+        raise Reject("divides by way of the reciprocal, which rounds")
     found = passing(node, inputs)
     found.rounded = found.rounded or not on_grid(found.array)
     return found
+
+
+def _powers_of_two(array: Any) -> bool:
+    """Whether every number is one, or 0, or not finite."""
+    x = finite_parts(array)
+    return bool(np.all(np.isin(np.abs(np.frexp(x)[0]), (0.0, 0.5))))
 
 
 def reciprocal_root(node: Node, inputs: Sequence[Exact]) -> Exact:

@@ -11,8 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
-from gradatim.engines.xla.table import MEANING, Array, Meaning, check, means, number, opaque, widen
-from gradatim.graph import primitives as p
+from gradatim.engines.xla.table import MEANING, Array, Meaning, check, means, number, widen
 from gradatim.graph.errors import DivisionByZero
 from gradatim.graph.node import Node
 
@@ -139,6 +138,7 @@ BINARY: dict[str, Function] = {
     "add": jnp.add,
     "sub": jnp.subtract,
     "mul": jnp.multiply,
+    "div": jnp.divide,
     "pow": _power,
     "maximum": jnp.maximum,
     "minimum": jnp.minimum,
@@ -177,21 +177,6 @@ def _checked_division(function: Function) -> Meaning:
 MEANING["floor_divide"] = _checked_division(_floor_divide)
 MEANING["remainder"] = _checked_division(_remainder)
 MEANING["fmod"] = _checked_division(_fmod)
-
-
-def _is_constant(node: Node) -> bool:
-    """Whether a Node is the same whatever the Program's inputs are."""
-    if node.primitive in (p.CONSTANT, p.IOTA):
-        return True
-    return bool(node.inputs) and all(map(_is_constant, node.inputs))
-
-
-@means("div")
-def _div(node: Node, a: Array, b: Array) -> Array:
-    """XLA multiplies by the reciprocal of a constant, which rounds twice: it must not see one."""
-    b = opaque(b) if _is_constant(node.inputs[1]) else b
-    return (widen(a) / widen(b)).astype(node.dtype.numpy)
-
 
 MEANING["select"] = lambda node, condition, a, b: jnp.where(condition, a, b)
 

@@ -39,16 +39,15 @@ class XlaExecutable:
         self.program = program
         self.on_host = device == "cpu"
         self.device = devices.find(device)
-        self.true = jax.device_put(np.True_, self.device)
         self.known: list[table.Check] = []
         self.replaces = dict(program.replaces)
         self.compiled: dict[tuple[int, ...], Any] = {}
 
-    def _function(self, true: Any, *arrays: Any) -> Any:
+    def _function(self, *arrays: Any) -> Any:
         """The whole Program, to be traced."""
         program = self.program
         values: dict[Node, Any] = dict(zip(program.inputs, arrays))
-        with table.collecting(true) as checks:
+        with table.collecting() as checks:
             for node in program.nodes[len(program.inputs) :]:
                 table.at(node.site[1] if node.site else None)
                 loops.run_nodes((node,), values)
@@ -70,17 +69,13 @@ class XlaExecutable:
 
     def _compile(self, donated: tuple[int, ...]) -> Any:
         place = jax.sharding.SingleDeviceSharding(self.device)
-        types = [
-            jax.ShapeDtypeStruct(shape, dtype, sharding=place)
-            for shape, dtype in [
-                ((), np.dtype(np.bool_)),
-                *((node.shape, node.dtype.numpy) for node in self.program.inputs),
-            ]
-        ]
+        kinds = [(node.shape, node.dtype.numpy) for node in self.program.inputs]
+        make: Any = jax.ShapeDtypeStruct
+        types = [make(shape, dtype, sharding=place) for shape, dtype in kinds]
         # Inputs that nothing reads stay parameters: buffers are counted by position.
         function = jax.jit(
             self._function,
-            donate_argnums=[j + 1 for j in donated],
+            donate_argnums=donated,
             keep_unused=True,
             out_shardings=place,
         )
@@ -99,7 +94,7 @@ class XlaExecutable:
                 x.array if type(x) is DeviceBuffer else jax.device_put(x, self.device)
                 for x in inputs
             ]
-            results, rows = run(self.true, *arrays)
+            results, rows = run(*arrays)
             del arrays
             if self.on_host:
                 return self._to_host(results, rows, into)
@@ -110,9 +105,9 @@ class XlaExecutable:
         found = []
         for k, j in self.replaces.items():
             target = into[k]
-            if target is not None and target is inputs[j]:
-                if sum(x is target for x in inputs) == 1:
-                    found.append(j)
+            given = sum(x is target for x in inputs)
+            if target is not None and target is inputs[j] and given == 1:
+                found.append(j)
         return tuple(sorted(found))
 
     def _failure(self, rows: Any) -> Failure | None:
@@ -128,7 +123,8 @@ class XlaExecutable:
         self, results: list[Any], rows: Any, into: Sequence[Any]
     ) -> tuple[Failure | None, list[Any]]:
         failure = self._failure(rows)
-        jax.block_until_ready(results)
+        for result in results:
+            result.block_until_ready()
         if failure is not None:
             return failure, []
         outputs = []

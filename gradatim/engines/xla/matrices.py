@@ -26,6 +26,14 @@ from gradatim.engines.xla.table import Array, check_first, means
 from gradatim.graph.errors import ElementOutOfRange, LinAlgError
 from gradatim.graph.node import Node
 
+_Type: Any = jax.ShapeDtypeStruct
+
+
+def _units(shape: Any, dtype: Any) -> Array:
+    """Unit matrices, not always square."""
+    rows, columns = shape[-2:]
+    return jnp.broadcast_to(jnp.eye(rows, columns, dtype=dtype), shape)
+
 
 def _transposed(x: Array) -> Array:
     return jnp.swapaxes(x, -1, -2)
@@ -124,7 +132,7 @@ def _first_bad_minor(a: Array) -> Array:
 def _qr(node: Node, a: Array) -> Any:
     if a.size == 0:
         shape, _ = node.shape
-        unit = jnp.broadcast_to(jnp.eye(*shape[-2:], dtype=a.dtype), shape)
+        unit = _units(shape, a.dtype)
         return unit, jnp.zeros(node.shape[1], a.dtype)
     return tuple(jnp.linalg.qr(a, "complete" if node.params[0] else "reduced"))
 
@@ -155,7 +163,7 @@ def _svd(node: Node, a: Array) -> Any:
     if 0 in a.shape:
         kinds = [jnp.zeros(shape, a.dtype) for shape in node.shape]
         for k in (0, 2):
-            kinds[k] = jnp.broadcast_to(jnp.eye(*node.shape[k][-2:], dtype=a.dtype), node.shape[k])
+            kinds[k] = _units(node.shape[k], a.dtype)
         return tuple(kinds)
     u, s, vh = jnp.linalg.svd(a, full_matrices=node.params[0])
     _check_converged("linalg.svd", s)
@@ -220,7 +228,7 @@ def _on_host(function: Callable[..., Any], types: tuple[Any, ...], *arrays: Arra
         return tuple(map(_to_words, found if isinstance(found, tuple) else (found,)))
 
     made = [np.zeros(type_.shape, type_.dtype) for type_ in types]
-    sent = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in map(_to_words, made)]
+    sent = [_Type(x.shape, x.dtype) for x in map(_to_words, made)]
     given = [
         lax.bitcast_convert_type(x, jnp.uint32) if x.dtype == jnp.float64 else x for x in arrays
     ]
@@ -242,9 +250,7 @@ def _from_words(x: Any) -> Any:
 
 @means("ldl")
 def _ldl(node: Node, a: Array) -> Any:
-    types = tuple(
-        jax.ShapeDtypeStruct(shape, dtype.numpy) for shape, dtype in zip(node.shape, node.dtype)
-    )
+    types = tuple(_Type(shape, dtype.numpy) for shape, dtype in zip(node.shape, node.dtype))
     packed, pivots, info = _on_host(factorizations.ldl, types, a)
     what = "D[{0},{0}] is zero and using it on ldl_solve would divide by zero."
     _check_info(node.params[0], info, what)
@@ -253,7 +259,7 @@ def _ldl(node: Node, a: Array) -> Any:
 
 @means("ldl_solve")
 def _ldl_solve(node: Node, packed: Array, pivots: Array, b: Array) -> Array:
-    types = (jax.ShapeDtypeStruct(node.shape, node.dtype.numpy),)
+    types = (_Type(node.shape, node.dtype.numpy),)
     return _on_host(factorizations.ldl_solve, types, packed, pivots, b)[0]
 
 
@@ -356,7 +362,7 @@ def _cofactors(node: Node, a: Array) -> Array:
     unit = jnp.broadcast_to(jnp.eye(n, dtype=a.dtype), a.shape)
     inverse, _ = _systems(None, a, unit)
     condition = jnp.abs(a).sum(-2).max(-1) * jnp.abs(inverse).sum(-2).max(-1)
-    good = condition < 1 / math.sqrt(jnp.finfo(a.dtype).eps)
+    good = condition < 1 / math.sqrt(np.finfo(a.dtype).eps)
     direct = _determinant(a)[..., None, None] * _transposed(inverse)
 
     def by_singular_values() -> Array:

@@ -71,7 +71,6 @@ class Checks:
     known: list[Check] = field(default_factory=list)
     rows: list[Array] = field(default_factory=list)  # int64 [1 + DETAILS]: whether, and the details
     position: int | None = None  # of the Node being traced
-    true: Array = None  # a 0-d bool that is True, as XLA cannot know
 
     def array(self) -> Array:
         """All rows, int64 [checks, 1 + DETAILS]."""
@@ -88,13 +87,10 @@ _current = _Current()
 
 
 @contextmanager
-def collecting(true: Array = None) -> Iterator[Checks]:
-    """The checks of what is traced inside; by default a part of what is being traced."""
+def collecting() -> Iterator[Checks]:
+    """The checks of what is traced inside, which may be a part of what is being traced."""
     outer = _current.checks
-    if outer is None:
-        _current.checks = Checks(true=true)
-    else:
-        _current.checks = Checks(position=outer.position, true=outer.true)
+    _current.checks = Checks(position=None if outer is None else outer.position)
     try:
         yield _current.checks
     finally:
@@ -105,12 +101,6 @@ def at(position: int | None) -> None:
     """The Node at this position of the trace comes next."""
     assert _current.checks is not None
     _current.checks.position = position
-
-
-def opaque(x: Array) -> Array:
-    """`x`, of which XLA does not know that it is constant."""
-    assert _current.checks is not None
-    return jnp.where(_current.checks.true, x, jnp.ones((), x.dtype))
 
 
 def check(

@@ -150,7 +150,7 @@ def _window_argmax(node: Node, x: Array) -> Array:
         return jnp.zeros(node.shape, jnp.int64)
     x = x.astype(jnp.int8) if x.dtype == jnp.bool_ else widen(x)
     floating = jnp.issubdtype(x.dtype, jnp.floating)
-    lowest = np.array(-np.inf if floating else jnp.iinfo(x.dtype).min, x.dtype)
+    lowest = np.array(-np.inf if floating else np.iinfo(x.dtype).min, x.dtype)
     spatial = x.shape[x.ndim - len(window) :]
     places = jnp.arange(math.prod(spatial)).reshape(spatial)
     places = jnp.broadcast_to(places, x.shape)

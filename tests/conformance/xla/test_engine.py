@@ -1,5 +1,6 @@
 """The XLA engine against the reference engine and the CPU compiler."""
 
+import itertools
 import subprocess
 import sys
 
@@ -37,7 +38,7 @@ def classifier():
     """The deck's classifier, for batches of 784 numbers."""
     sizes = (784, 1000, 500, 100, 10)
     layers = []
-    for before, after in zip(sizes, sizes[1:]):
+    for before, after in itertools.pairwise(sizes):
         layers += [gd.nn.Linear(before, after), gd.nn.ReLU()]
     return gd.nn.Sequential(*layers[:-1])
 

@@ -7,13 +7,43 @@ Node holds the *place*, the one name that a device has there: "cpu", "gpu:0", "x
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from gradatim.graph.errors import DeviceError, MissingExtra
 
 KINDS = ("gpu", "cuda", "tpu", "xla:cpu")
 _found: set[str] = set()  # places that are known to be there
+
+
+class DeviceMissing(DeviceError):
+    """A kind of device that this machine, or this installation, does not have."""
+
+
+_STAND_INS: dict[str, str] = {}
+"""Kinds of devices, and the one that does their work (`gradatim run --device cpu`)."""
+
+
+@contextlib.contextmanager
+def stand_in(kind: str, other: str | None) -> Iterator[None]:
+    """Inside, `other` does the work of the devices of a kind that is not there. None changes
+    nothing.
+
+    Example:
+        >>> with stand_in("cuda", "cpu"):
+        ...     Device("cuda:0")
+        device(type='cpu')
+    """
+    before = dict(_STAND_INS)
+    if other is not None:
+        _STAND_INS[kind] = other
+    try:
+        yield
+    finally:
+        _STAND_INS.clear()
+        _STAND_INS.update(before)
 
 
 class Device:
@@ -33,13 +63,17 @@ class Device:
     def __init__(self, name: Any, index: int | None = None):
         if isinstance(name, Device):
             name, index = str(name), name.index
-        elif isinstance(name, int) and not isinstance(name, bool):
-            name = f"gpu:{name}"
+        if type(name) is int:  # the number of a GPU
+            name = f"cuda:{name}"
         given = str(name)
         kind, number = _parts(given)
         if kind in ("gpu", "cuda"):
-            stand_in = os.environ.get("GRADATIM_DEVICE")
-            kind, number = _parts(stand_in) if stand_in else ("gpu", number)
+            other = _STAND_INS.get("cuda") or os.environ.get("GRADATIM_DEVICE")
+            if other:
+                kind, number = _parts(other)
+                index = None
+            else:
+                kind = "gpu"
         self.type = kind
         self.index = number if number is not None else index
         if kind != "cpu":
@@ -75,7 +109,7 @@ def _parts(name: str) -> tuple[str, int | None]:
     if not number.isdigit():
         kind, number = name, ""
     if kind != "cpu" and kind not in KINDS:
-        raise DeviceError(
+        raise DeviceMissing(
             f"device {name!r} is not available: this installation runs on 'cpu'; with "
             f"pip install 'gradatim[xla]' there are 'gpu' ('cuda'), 'tpu' and 'xla:cpu' as well"
         )
@@ -92,8 +126,10 @@ def _find(name: str, place: str) -> None:
         engine: Any = get_engine("xla")
         engine.check_device(place)
     except (DeviceError, MissingExtra) as error:
-        raise DeviceError(
-            f"device {name!r} is not available: this installation runs on 'cpu'. {error}"
+        what = "there is no GPU for device" if place.startswith("gpu") else "there is no device"
+        raise DeviceMissing(
+            f"{what} {name!r}: this installation runs on 'cpu'. "
+            f"gradatim run --device cpu SCRIPT  runs a script on the processor. {error}"
         ) from None
     _found.add(place)
 

@@ -29,7 +29,9 @@ from gradatim.graph.errors import (
     CaptureError,
     DTypeError,
     GradientError,
+    MissingName,
     ShapeError,
+    nearest,
 )
 from gradatim.graph.node import COUNTED, NONE, Node, Shape, mode
 from gradatim.memory_format import Layout, lies_in, strided
@@ -479,6 +481,11 @@ class Tensor:
         return self
 
     @property
+    def volatile(self) -> bool:
+        """Always False: PyTorch has `no_grad` for it since 2018."""
+        return False
+
+    @property
     def is_leaf(self) -> bool:
         """Whether it was made by the user and not by an operation on tensors with gradients."""
         return self._requires_grad or self._history() == NONE
@@ -757,6 +764,17 @@ class Tensor:
 
         def __getattr__(self, name: str) -> Any: ...
 
+    else:
+
+        def __getattr__(self, name):  # of what is not there
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise MissingName(
+                f"'{type(self).__name__}' object has no attribute '{name}'",
+                name,
+                functools.partial(_say_missing, type(self), name),
+            )
+
 
 class _Shared:
     """Owns a tensor's memory on behalf of arrays outside: it lives as long as any of them."""
@@ -764,6 +782,12 @@ class _Shared:
     def __init__(self, buffer: Array):
         self.buffer = buffer
         self.__array_interface__ = buffer.__array_interface__
+
+
+def _say_missing(cls: type[Tensor], name: str) -> str:
+    near = nearest(name, (each for each in dir(cls) if not each.startswith("_")))
+    text = f"'{cls.__name__}' object has no attribute '{name}'"
+    return f"{text}: the nearest is '{near}'" if near else text
 
 
 def _rebuild(cls: type[Tensor], array: Array, dtype: DType, requires_grad: bool, extra: Any) -> Any:

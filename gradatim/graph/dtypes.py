@@ -149,6 +149,8 @@ def as_dtype(value: Any) -> DType:
         return bool_
     if isinstance(value, str) and value in BY_NAME:
         return BY_NAME[value]
+    if isinstance(value, type) and isinstance(getattr(value, "dtype", None), DType):
+        return value.dtype  # type: ignore[attr-defined, no-any-return]  # of torch.FloatTensor
     try:
         return from_numpy_dtype(value)
     except TypeError:

@@ -8,6 +8,8 @@ A message is one line: what was given, what was expected, where, and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 
 class Error(Exception):
     """The root of every error Gradatim raises on purpose."""
@@ -117,3 +119,42 @@ def missing_extra(feature: str, library: str, extra: str) -> MissingExtra:
     return MissingExtra(
         f"{feature} needs {library}, which is not installed: run  pip install 'gradatim[{extra}]'"
     )
+
+
+class MissingName(Error, AttributeError):
+    """A name that is not there. What is nearest to it is only looked up if the message is read:
+    libraries ask with `hasattr` all the time.
+
+    Args:
+        text: what is missing.
+        name: its name.
+        say: gives the whole message.
+    """
+
+    def __init__(self, text: str, name: str, say: Callable[[], str]):
+        super().__init__(text, name=name, obj=None)  # Python would add a guess of its own
+        self.say = say
+
+    def __str__(self) -> str:
+        return self.say()
+
+    def __reduce__(self) -> tuple[type[Error], tuple[str]]:
+        return Error, (str(self),)
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name most like another one, if any is.
+
+    Example:
+        >>> nearest("Conv2", ["Conv1d", "Conv2d", "Linear"])
+        'Conv2d'
+    """
+    import difflib
+
+    names = list(names)
+    folded = {each.lower(): each for each in reversed(names)}
+    if name.lower() in folded:
+        return folded[name.lower()]
+    near = difflib.get_close_matches(name.lower(), folded, n=1)
+    near = near or sorted((each for each in folded if each.startswith(name.lower())), key=len)
+    return folded[near[0]] if near else None

@@ -192,6 +192,13 @@ class Module(Members, State, Hooks):
         """Move all parameters and buffers to the GPU."""
         return self._apply(lambda tensor: tensor.cuda(device))
 
+    def share_memory(self) -> Any:
+        """The module itself: worker processes are forked, and read its memory as it is."""
+        return self
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Accepted: what a module computes is compiled anyway, with what follows."""
+
     # --- copies and text ------------------------------------------------------------------------
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -205,3 +205,20 @@ def test_parameters_are_donated():
     old = w._cell.node.buffer.array
     step()
     assert old.is_deleted() and w[0].item() == 4.0
+
+
+def test_trainer_brings_batches_to_the_model():
+    x = gd.rand(40, 3)
+
+    def fit(device):
+        gd.manual_seed(2)
+        model = gd.nn.Linear(3, 1).to(device)
+        optimizer = gd.optim.SGD(model.parameters(), lr=0.1)
+        trainer = gd.train.Trainer(model, "mse", optimizer, progress=False)
+        history = trainer.fit((x, x.sum(1, keepdim=True)), epochs=3, batch_size=10)
+        return history["loss"], model
+
+    expected, _ = fit("cpu")
+    found, model = fit(XLA)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert str(model.weight.device) == XLA

@@ -27,7 +27,8 @@ test: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest tests --ignore=tests/conformance --ignore=$(TIMED) -n auto --dist loadfile
 	@$(BIN)/python -m pytest $(TIMED)
 	@$(BIN)/python -m pytest --doctest-modules gradatim -n auto --dist loadfile \
-		--ignore gradatim/bench/sides/in_jax.py --ignore gradatim/bench/sides/in_torch.py
+		--ignore gradatim/bench/sides/in_jax.py --ignore gradatim/bench/sides/in_torch.py \
+		--ignore gradatim/engines/xla
 
 lint: $(VENV)/.installed-lint
 	@$(BIN)/ruff check .

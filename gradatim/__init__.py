@@ -23,6 +23,7 @@ from gradatim.autograd import (
     value_and_grad,
 )
 from gradatim.compile import compile
+from gradatim.device import devices
 from gradatim.engines import set_engine
 from gradatim.graph.dtypes import (
     DType,

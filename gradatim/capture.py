@@ -176,7 +176,7 @@ def host_scalars(
     on_replay(refresh)
     made = []
     for k in range(count):
-        node = p.value(numbers[k : k + 1].reshape(()), (), like.dtype)
+        node = p.value(numbers[k : k + 1].reshape(()), (), like.dtype, p.ANYWHERE)
         local.capture.add_source(node, None)
         made.append(wrap(node))
     return made
@@ -222,7 +222,7 @@ def undo(capture: Capture, failed: bool) -> None:
         cell = reference()
         if cell is not None and cell not in capture.cells:
             cell.escaped = ESCAPED
-            cell.node = p.value(None, cell.node.shape, cell.node.dtype)
+            cell.node = p.value(None, cell.node.shape, cell.node.dtype, cell.node.device)
     if failed:
         for tensor, grad in capture.grads.values():
             tensor._grad = grad

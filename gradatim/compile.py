@@ -33,10 +33,12 @@ from gradatim.realize import (
     Cell,
     as_exception,
     compute,
+    engine_of,
     executable_of,
     flush,
     forget_read,
     local,
+    place_of,
     state,
 )
 from gradatim.tensor import Tensor, handle
@@ -108,7 +110,11 @@ class Step:
         replaces = tuple((k, places[c]) for k, c in enumerate(self.written) if c in places)
         self.sites = [node.site for node in found.order]
         first = len(self.written)
-        self.types = [(tuple(n.shape), n.dtype) for n in found.outputs[first:]]
+        places = {node.device for node in found.outputs} - {p.ANYWHERE}
+        if len(places) > 1:
+            raise CannotCapture(f"it computes on several devices: {', '.join(sorted(places))}")
+        self.place = place = place_of(found.outputs)
+        self.types = [(tuple(n.shape), n.dtype, place) for n in found.outputs[first:]]
         self.executable: Executable = executable_of(found, replaces)
         self.bound: Bound | None = None
         self.numbers: list[int] = []  # of the Nodes whose buffers are bound
@@ -127,7 +133,9 @@ class Step:
         for tensor, grad in self.accumulators:
             if tensor._grad is not grad:  # cleared outside: begin again at 0
                 zeros = np.zeros(tuple(grad.shape), grad.dtype.numpy)
-                grad._cell.node = p.value(zeros, zeros.shape, grad.dtype)
+                place = grad._cell.node.device
+                zeros = engine_of(place).from_host(zeros, place or "cpu")
+                grad._cell.node = p.value(zeros, zeros.shape, grad.dtype, place)
                 tensor._grad = grad
         varying = [
             _buffer_of(arguments[k]) if kind == "argument" else draws[k] for kind, k in self.varying
@@ -195,7 +203,7 @@ class Step:
                     if cell.is_exposed:
                         np.copyto(memory, result)
                         result = memory
-                    cell.node = p.value(result, old.shape, old.dtype, old.device)
+                    cell.node = p.value(result, old.shape, old.dtype, self.place)
                 cell.version += 1
                 cell.written = False
         if self._is_unexposed():
@@ -508,7 +516,7 @@ def _signature(tree: Any, tensors: list[Tensor], floats: list[float]) -> Any:
         cell = tree._cell
         node = cell.node
         tensors.append(tree)
-        return node.shape, node.dtype, cell.strides, node.history != NONE
+        return node.shape, node.dtype, cell.strides, node.history != NONE, node.device
     if kind is float:
         floats.append(tree)
         return float
@@ -518,7 +526,8 @@ def _signature(tree: Any, tensors: list[Tensor], floats: list[float]) -> Any:
         tensors.append(tree)
         strides = tree._cell.strides if tree._layout is None else tree._layout[1]
         outer = id(tree) if tree._requires_grad else None
-        return tuple(tree.shape), tree.dtype, strides, tree.requires_grad, outer
+        place = tree._cell.node.device
+        return tuple(tree.shape), tree.dtype, strides, tree.requires_grad, outer, place
     if isinstance(tree, (list, tuple)):
         return kind, *[_signature(value, tensors, floats) for value in tree]
     if isinstance(tree, dict):

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradatim.engines import Executable, Failure, current_engine, deferred_interrupts
+from gradatim.engines import (
+    Engine,
+    Executable,
+    Failure,
+    current_engine,
+    deferred_interrupts,
+    get_engine,
+)
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
 from gradatim.graph.errors import Error, InterruptedValue, NonFiniteError
@@ -254,9 +261,16 @@ def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
         wanted = [node for node in dict.fromkeys(nodes) if node.buffer is None]
         if not wanted:
             return
+        places = {node.device or "cpu" for node in wanted}
+        if len(places) > 1:  # a Program for each device
+            for place in sorted(places):
+                here = [node for node in wanted if (node.device or "cpu") == place]
+                compute(here, [cell for cell in cells if (cell.node.device or "cpu") == place])
+            return
         for node in wanted:
             if not node.inputs and node.primitive is FAILED:
                 raise node.meta
+        (place,) = places
         found = trace(wanted)
         try:
             executable, inputs, targets = _prepare(found, cells)
@@ -270,7 +284,7 @@ def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
         views = [
             k
             for k, leaf in enumerate(found.leaves)
-            if targets and leaf.primitive.kind == "movement"
+            if targets and leaf.primitive.kind == "movement" and type(leaf.buffer) is np.ndarray
         ]
         sites = [node.site for node in found.order]
         del found
@@ -294,6 +308,9 @@ def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
                     raise as_exception(failure, sites)
                 for node, result in zip(outputs, results):
                     node.buffer = result
+                if place != "cpu":  # what could be anywhere has been kept there
+                    for node in outputs:
+                        node.device = place
                 done = True
         except BaseException as error:
             if not done:
@@ -343,21 +360,22 @@ def _number(number: Any, dtype: DType) -> np.ndarray[Any, Any]:
 
 def executable_of(found: Trace, replaces: tuple[tuple[int, int], ...]) -> Executable:
     """The compiled Program of a trace: found by its key, or compiled now."""
-    engine = current_engine()
-    key = (engine.name, found.key, replaces)
+    place = place_of(found.outputs)
+    engine = engine_of(place)
+    key = (engine.name, place, found.key, replaces)
     executable = state.programs.get(key)
     if executable is None:  # a failed value never gets further than here, so hits need no check
         _refuse_failed(found)
         recording, mode.recording = mode.recording, False
         try:
-            executable = engine.compile(close(found, replaces), "cpu")
+            executable = engine.compile(close(found, replaces), place)
         finally:
             mode.recording = recording
         state.programs[key] = executable
         state.compiled += 1
         state.program_nodes += len(found.order)
         while state.program_nodes > MAX_PROGRAM_NODES and len(state.programs) > 1:
-            (_, oldest, _), _ = state.programs.popitem(last=False)
+            (_, _, oldest, _), _ = state.programs.popitem(last=False)
             state.program_nodes -= len(oldest)
     return executable
 
@@ -387,6 +405,16 @@ def _refuse_failed(found: Trace) -> None:
             readers.add(node)
     if error is not None:
         raise _FailedOperand(error, readers)
+
+
+def place_of(nodes: Sequence[Node]) -> str:
+    """The device that computes some Nodes, which share it."""
+    return next((node.device for node in nodes if node.device), "cpu")
+
+
+def engine_of(place: str) -> Engine:
+    """The engine of a device: the chosen one for the CPU."""
+    return current_engine() if place in ("cpu", p.ANYWHERE) else get_engine("xla")
 
 
 def _free_memory(cell: Cell) -> Any:
@@ -451,7 +479,23 @@ def value_of(node: Node) -> np.ndarray[Any, Any]:
     """The computed value as an array (may share the buffer)."""
     if node.buffer is None:
         compute([node])
-    return current_engine().to_host(node.buffer)
+    return engine_of(node.device).to_host(node.buffer)
+
+
+def moved(node: Node, place: str) -> Node:
+    """The value of a Node on another device; gradients flow back to where it was."""
+    if (node.device or "cpu") == place:
+        return node
+    if local.capture is not None:
+        local.capture.give_up(f"a tensor is moved from {node.device or 'cpu'} to {place}")
+    array = value_of(node)
+    buffer = engine_of(place).from_host(array, place)
+    there = p.value(buffer, node.shape, node.dtype, place)
+    if not (node.history and mode.recording):
+        return there
+    back = node.device or "cpu"
+    (result,) = p.custom_gradient([there], [node], lambda grads: [moved(grads[0], back)])
+    return result
 
 
 def drawn(
@@ -476,7 +520,7 @@ def drawn(
         return np.ascontiguousarray(draw()).reshape(shape)
 
     array = contiguous()
-    node = p.value(array, shape, dtype)
+    node = p.value(array, shape, dtype, p.ANYWHERE)
     hold(array.nbytes)
     if local.capture is not None:
         local.capture.add_draw(node, contiguous)
@@ -592,7 +636,7 @@ def compute_now(node: Node) -> None:
     if node.buffer is None:
         compute([node])
     if state.anomaly and node.dtype.is_floating_point:
-        array = np.asarray(node.buffer)
+        array = value_of(node)
         with np.errstate(all="ignore"):
             bad = array[~np.isfinite(array)]
         if bad.size:

@@ -35,7 +35,19 @@ from gradatim.graph.errors import (
 )
 from gradatim.graph.node import COUNTED, NONE, Node, Shape, mode
 from gradatim.memory_format import Layout, lies_in, strided
-from gradatim.realize import Cell, compute, compute_now, flush, hold, local, state, track, value_of
+from gradatim.realize import (
+    Cell,
+    compute,
+    compute_now,
+    engine_of,
+    flush,
+    hold,
+    local,
+    moved,
+    state,
+    track,
+    value_of,
+)
 from gradatim.size import Size
 
 if TYPE_CHECKING:
@@ -179,6 +191,8 @@ class Tensor:
             local.capture.note_read(cell)
             local.capture.note_write(cell)
         old = cell.node
+        if node.device != old.device:
+            node = _brought(node, old.device)
         base = views.put(old, self._path, node) if self._path else node
         outside = self._detached or not mode.recording
         if outside:
@@ -327,7 +341,8 @@ class Tensor:
     @property
     def device(self) -> Device:
         """Where it lives."""
-        return CPU if self._cell.node.device == "cpu" else Device(self._cell.node.device)
+        place = self._cell.node.device
+        return CPU if place in ("cpu", p.ANYWHERE) else Device(place)
 
     @property
     def ndim(self) -> int:
@@ -421,7 +436,10 @@ class Tensor:
     def data_ptr(self) -> int:
         """The address of the first element. A parameter's stays the same through training."""
         self.realize()
-        view = views.apply_to_array(self._cell.node.buffer, self._path)
+        buffer = self._cell.node.buffer
+        if type(buffer) is not np.ndarray:
+            return int(buffer.address)
+        view = views.apply_to_array(buffer, self._path)
         return int(view.__array_interface__["data"][0])
 
     @property
@@ -598,6 +616,11 @@ class Tensor:
         cell = self._cell
         if cell.escaped:
             raise CaptureError(cell.escaped)
+        if cell.node.device not in ("cpu", p.ANYWHERE):
+            raise ArgumentTypeError(
+                f"can't convert {cell.node.device} device type tensor to numpy. Use Tensor.cpu() "
+                f"to copy the tensor to host memory first."
+            )
         if cell.exposure is None or not cell.is_exposed:
             if state.cells:
                 flush()  # what is pending reads the content as it is now
@@ -646,9 +669,8 @@ class Tensor:
         return gradatim.array_api
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
-        """The tensor on another device, as the array API standard has it: there is the CPU."""
-        Device(device)
-        return self
+        """The tensor on another device, as the array API standard has it."""
+        return self.to(device=device)  # type: ignore[no-any-return]
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)
@@ -706,6 +728,7 @@ class Tensor:
             requires_grad=self._requires_grad,
             grad_fn=self.grad_fn.name() if self.grad_fn is not None else None,
             is_default_dtype=self.dtype in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_),
+            device=str(self.device),
             prefix="tensor(" if type(self) is Tensor else f"{type(self).__name__}(",
         )
 
@@ -725,7 +748,9 @@ class Tensor:
                 "protocol at the moment: detach() it first"
             )
         new = type(self).__new__(type(self))
-        new._cell = Cell(p.value(self._value().copy(), tuple(self.shape), self.dtype))
+        place = self._cell.node.device or "cpu"
+        buffer = engine_of(place).from_host(self._value().copy(), place)
+        new._cell = Cell(p.value(buffer, tuple(self.shape), self.dtype, place))
         if self._requires_grad:
             new._requires_grad, new._plain = True, False
         memo[id(self)] = new
@@ -834,6 +859,15 @@ def handle(node: Node) -> Tensor:
     new: Tensor = _new_object(Tensor)
     new._cell = Cell(node)
     return new
+
+
+def _brought(node: Node, place: str) -> Node:
+    """What is written to a tensor, on the tensor's device."""
+    if place in ("cpu", p.ANYWHERE) and node.device in ("cpu", p.ANYWHERE):
+        return node
+    if node.device == p.ANYWHERE:
+        return Node(p.COPY, (node,), (), node.shape, node.dtype, place)
+    return moved(node, place or "cpu")
 
 
 def wrap(node: Node, name: str | None = None) -> Tensor:

@@ -77,7 +77,7 @@ def traced_node(number: TracedFloat, dtype: DType) -> Node:
     """A 0-d input that holds the number's value of each call."""
     read = number.read
     array = np.asarray(float.__float__(number)).astype(dtype.numpy)
-    node = p.value(array, (), dtype)
+    node = p.value(array, (), dtype, p.ANYWHERE)
     assert local.capture is not None
     if dtype.is_floating_point:
         local.capture.effects.append(lambda: array.fill(read()))

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gradatim.graph.errors import ArgumentError
+from gradatim.graph.errors import ArgumentError, missing_extra
 from gradatim.graph.program import Program
 
 Buffer = Any  # an engine's own; NumPy arrays for engines on the CPU
@@ -145,7 +145,9 @@ class Engine(Protocol):
 ENGINES = {
     "llvm": "gradatim.engines.llvm.executable",
     "reference": "gradatim.engines.reference",
+    "xla": "gradatim.engines.xla.executable",
 }
+_EXTRAS = {"xla": "jax"}  # what an engine needs that is not installed with gradatim
 _loaded: dict[str, Engine] = {}
 
 
@@ -154,7 +156,13 @@ def get_engine(name: str) -> Engine:
     if name not in _loaded:
         if name not in ENGINES:
             raise ArgumentError(f"no engine is named {name!r}: there are {', '.join(ENGINES)}")
-        _loaded[name] = importlib.import_module(ENGINES[name]).ENGINE
+        try:
+            _loaded[name] = importlib.import_module(ENGINES[name]).ENGINE
+        except ModuleNotFoundError as missing:
+            library = _EXTRAS.get(name, "")
+            if (missing.name or "").partition(".")[0] not in (library, f"{library}lib"):
+                raise
+            raise missing_extra(f"the engine {name!r}", library, name) from None
     return _loaded[name]
 
 

@@ -83,15 +83,22 @@ def broadcast(*shapes: Shape) -> Shape:
     return tuple(reversed(result))
 
 
+# The device of numbers, index tables and draws that no user put anywhere: they are computed where
+# what they meet is.
+ANYWHERE: Final = ""
+
+
 def same_device(*nodes: Node) -> str:
     """The device the nodes share."""
-    device = nodes[0].device
+    device = ANYWHERE
     for node in nodes:
-        if node.device != device:
-            raise DeviceError(
-                f"Expected all tensors to be on the same device, but found at least two devices, "
-                f"{device} and {node.device}: move one with .to({device!r})"
-            )
+        if node.device != device and node.device:
+            if device:
+                raise DeviceError(
+                    f"Expected all tensors to be on the same device, but found at least two "
+                    f"devices, {device} and {node.device}: move one with .to({device!r})"
+                )
+            device = node.device
     return device
 
 
@@ -112,7 +119,7 @@ def value(buffer: Any, shape: Shape, dtype: DType, device: str = "cpu") -> Node:
     return Node(VALUE, (), (), shape, dtype, device, buffer)
 
 
-def program_input(position: int, shape: Shape, dtype: DType, device: str = "cpu") -> Node:
+def program_input(position: int, shape: Shape, dtype: DType, device: str = ANYWHERE) -> Node:
     """The `position`-th input of a Program."""
     return Node(INPUT, (), (position,), shape, dtype, device)
 
@@ -120,7 +127,7 @@ def program_input(position: int, shape: Shape, dtype: DType, device: str = "cpu"
 _constants: dict[tuple[float, DType, str], Node] = {}
 
 
-def constant(number: bool | int | float, dtype: DType, device: str = "cpu") -> Node:
+def constant(number: bool | int | float, dtype: DType, device: str = ANYWHERE) -> Node:
     """A 0-d number, params `(number,)`: of the dtype's own kind, so that keys print the same."""
     if dtype.is_floating_point:
         number = float(number)
@@ -142,7 +149,7 @@ def constant(number: bool | int | float, dtype: DType, device: str = "cpu") -> N
 _SPECIAL = "special"
 
 
-def fixed(number: bool | int | float, dtype: DType, device: str = "cpu") -> Node:
+def fixed(number: bool | int | float, dtype: DType, device: str = ANYWHERE) -> Node:
     """A constant that follows from shapes: like the special ones, it is part of a Program's key,
     so that an engine can rely on it."""
     node = Node(CONSTANT, (), (number,), (), dtype, device)
@@ -155,12 +162,12 @@ def is_special(node: Node) -> bool:
     return node.meta is _SPECIAL
 
 
-def iota(shape: Shape, axis: int, dtype: DType, device: str = "cpu") -> Node:
+def iota(shape: Shape, axis: int, dtype: DType, device: str = ANYWHERE) -> Node:
     """0, 1, 2 ... along `axis`, the same along the others; params `(axis,)`."""
     return Node(IOTA, (), (axis,), shape, dtype, device)
 
 
-def full(shape: Shape, number: bool | int | float, dtype: DType, device: str = "cpu") -> Node:
+def full(shape: Shape, number: bool | int | float, dtype: DType, device: str = ANYWHERE) -> Node:
     """A constant of any shape (expand of a 0-d one)."""
     return expand(constant(number, dtype, device), shape)
 
@@ -395,7 +402,7 @@ def pad(x: Node, fill: Node, low: tuple[int, ...], high: tuple[int, ...]) -> Nod
             f"padding {list(low)} before and {list(high)} after the axes of shape {list(x.shape)} "
             f"gives the negative size {list(shape)}"
         )
-    return Node(PAD, (x, fill), (low, high), shape, x.dtype, x.device)
+    return Node(PAD, (x, fill), (low, high), shape, x.dtype, same_device(x, fill))
 
 
 def slice_(x: Node, starts: Shape, stops: Shape, steps: Shape) -> Node:
@@ -412,13 +419,15 @@ def dynamic_slice(x: Node, starts: Sequence[Node], sizes: Shape, steps: Shape) -
     """A slice whose starts (0-d int64, one an axis) are known at run time only, and clamped so
     that it fits; params `(sizes, steps)`.
     """
-    return Node(DYNAMIC_SLICE, (x, *starts), (sizes, steps), sizes, x.dtype, x.device)
+    device = same_device(x, *starts)
+    return Node(DYNAMIC_SLICE, (x, *starts), (sizes, steps), sizes, x.dtype, device)
 
 
 def update_slice(x: Node, update: Node, starts: Sequence[Node], steps: Shape) -> Node:
     """`x` with the slice of `update`'s shape at `starts` (0-d int64) replaced; params
     `(steps,)`."""
-    return Node(UPDATE_SLICE, (x, update, *starts), (steps,), x.shape, x.dtype, x.device)
+    device = same_device(x, update, *starts)
+    return Node(UPDATE_SLICE, (x, update, *starts), (steps,), x.shape, x.dtype, device)
 
 
 def flip(x: Node, axes: tuple[int, ...]) -> Node:

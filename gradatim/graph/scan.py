@@ -212,7 +212,7 @@ def scan_node(
     shapes = [node.shape for node in carries] + [(length, *y.shape) for y in results]
     dtypes = [node.dtype for node in carries] + [y.dtype for y in results]
     params = (body, len(carries), len(sequences), length, reverse)
-    device = p.same_device(*inputs) if inputs else "cpu"
+    device = p.same_device(*inputs)
     return Node(SCAN, inputs, params, tuple(shapes), tuple(dtypes), device)
 
 

@@ -70,7 +70,7 @@ def array_node(array: Array) -> Node:
     """Indices made in NumPy, as an int64 Node."""
     array = np.ascontiguousarray(array, dtype=np.int64).reshape(array.shape)
     hold(array.nbytes)
-    return p.value(array, array.shape, int64)
+    return p.value(array, array.shape, int64, p.ANYWHERE)
 
 
 def out_of_bounds(index: int, dim: int, size: int) -> ElementOutOfRange:

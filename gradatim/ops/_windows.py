@@ -67,4 +67,4 @@ def constant_table(function: Callable[..., Any], dtype: DType, *arguments: Hasha
     """What `function(*arguments)` gives, always the same, as one Node for all its uses."""
     array = np.ascontiguousarray(function(*arguments)).astype(dtype.numpy)
     array.flags.writeable = False
-    return p.value(array, array.shape, dtype)
+    return p.value(array, array.shape, dtype, p.ANYWHERE)

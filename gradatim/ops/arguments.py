@@ -138,7 +138,7 @@ def with_number(dtype: DType, number: bool | int | float) -> DType:
     return dtypes.get_default_dtype() if category == FLOATING else dtypes.int64
 
 
-def number_node(number: bool | int | float, dtype: DType, device: str = "cpu") -> Node:
+def number_node(number: bool | int | float, dtype: DType, device: str = p.ANYWHERE) -> Node:
     """A constant, refused if an integer dtype cannot hold it."""
     if type(number) is TracedFloat and local.capture is not None:
         return traced_node(number, dtype)

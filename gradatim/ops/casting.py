@@ -12,6 +12,7 @@ from gradatim.graph.errors import (
 )
 from gradatim.memory_format import order_of
 from gradatim.ops.arguments import need_tensors
+from gradatim.realize import forget_read, moved
 from gradatim.tensor import Device, Tensor, method, op, wrap
 
 
@@ -52,6 +53,18 @@ def _to_dtype(self: Tensor, dtype: DType, copy: bool = False) -> Tensor:
     return result
 
 
+def _to_device(self: Tensor, device: Any, copy: bool = False) -> tuple[Tensor, bool]:
+    """The tensor on a device, and whether a copy is still wanted."""
+    if device is None:
+        return self, copy
+    place = Device(device).place
+    if (self._cell.node.device or "cpu") == place:
+        return self, copy
+    node = moved(self._read(), place)
+    forget_read()
+    return wrap(node, "ToCopy"), False
+
+
 @method()
 def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False,
        non_blocking: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
@@ -60,7 +73,7 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
     """
     for arg in args:
         if isinstance(arg, Tensor):
-            dtype = arg.dtype
+            dtype, device = arg.dtype, arg.device
         elif isinstance(arg, Device):
             device = arg
         elif isinstance(arg, bool):
@@ -69,8 +82,7 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
             device = arg
         elif arg is not None:
             dtype = arg
-    if device is not None:
-        Device(device)
+    self, copy = _to_device(self, device, copy)
     found = _to_dtype(self, self.dtype if dtype is None else as_dtype(dtype), copy)
     if order_of(memory_format, self.ndim) is None or found.is_contiguous(memory_format):
         return found
@@ -129,14 +141,17 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 @method()
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
     """The tensor on the CPU."""
-    return self
+    return _to_device(self, "cpu")[0]
 
 
 @method()
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
-    """The tensor on a GPU: this installation has none."""
-    Device("cuda")
-    return self
+    """The tensor on a GPU, or on the device that GRADATIM_DEVICE names.
+
+    Raises:
+        DeviceError: if there is none, saying how to get one.
+    """
+    return _to_device(self, "cuda" if device is None else device)[0]
 
 
 @method()

@@ -19,12 +19,14 @@ from gradatim.realize import Cell
 from gradatim.tensor import Device, Tensor, from_array, method, wrap
 
 
-def _finish(result: Tensor, requires_grad: bool) -> Tensor:
+def _finish(result: Tensor, requires_grad: bool, device: Any = None) -> Tensor:
+    if device is not None:
+        result = result.to(device=device)
     return result.requires_grad_() if requires_grad else result
 
 
 def _device(device: Any) -> str:
-    return "cpu" if device is None else str(Device(device).type)
+    return "cpu" if device is None else Device(device).place
 
 
 # --- from values ---------------------------------------------------------------------------------
@@ -52,9 +54,9 @@ def tensor(
         result = wrap(p.copy(data.detach()._read()))
         if dtype is not None:
             result = result.to(as_dtype(dtype))
-        return _finish(result, requires_grad)
+        return _finish(result, requires_grad, device)
     wanted = None if dtype is None else as_dtype(dtype)
-    return _finish(from_array(_as_array(data, wanted), wanted), requires_grad)
+    return _finish(from_array(_as_array(data, wanted), wanted), requires_grad, device)
 
 
 def _as_array(data: Any, wanted: DType | None) -> np.ndarray[Any, Any]:
@@ -320,7 +322,9 @@ def _like(number: int | None) -> Any:
             raise ArgumentTypeError(f"expected a Tensor to be like, got {type(input).__name__}")
         fill = args[0] if number is None else number
         kind = input.dtype if dtype is None else as_dtype(dtype)
-        return full(input.shape, fill, dtype=kind, requires_grad=requires_grad)
+        place = input._cell.node.device if device is None else device
+        return full(input.shape, fill, dtype=kind, device=place or None,
+                    requires_grad=requires_grad)  # fmt: skip
 
     return function
 
@@ -348,7 +352,8 @@ def _new(name: str) -> None:
         if fill_value is not None:
             args = (*args, fill_value)
         kind = self.dtype if dtype is None else as_dtype(dtype)
-        result: Tensor = make(*args, dtype=kind, requires_grad=requires_grad)
+        place = (self._cell.node.device or None) if device is None else device
+        result: Tensor = make(*args, dtype=kind, device=place, requires_grad=requires_grad)
         return result
 
     function.__doc__ = f"`{name}` with this tensor's dtype."
@@ -418,7 +423,7 @@ def arange(
     else:
         line = np.empty(count, kind.numpy)
         _fill_line(line, start, step, 0, np.float64 if kind is dtypes.float64 else np.float32)
-    return _finish(from_array(line, kind), requires_grad)
+    return _finish(from_array(line, kind), requires_grad, device)
 
 
 def _line_arguments(
@@ -465,7 +470,7 @@ def range(
             f"start {start}, end {end}, step {step}"
         )
     line = start + np.arange(math.floor((end - start) / step) + 1) * step
-    return _finish(from_array(line.astype(kind.numpy), kind), requires_grad)
+    return _finish(from_array(line.astype(kind.numpy), kind), requires_grad, device)
 
 
 def scalar_tensor(
@@ -496,7 +501,7 @@ def linspace(
         line[:] = work(start)
     else:
         _fill_line(line[half:], work(end), step, half - (steps - 1), work)
-    return _finish(from_array(line, kind), requires_grad)
+    return _finish(from_array(line, kind), requires_grad, device)
 
 
 _PIECE = 1 << 13  # elements at a time, so that temporaries stay in the cache
@@ -529,7 +534,7 @@ def logspace(
     kind = dtypes.get_default_dtype() if dtype is None else as_dtype(dtype)
     start, end, steps = _line_arguments("logspace", start, end, steps, kind)
     exponents = linspace(start, end, steps, dtype=dtypes.float64)._value()
-    return _finish(from_array((base**exponents).astype(kind.numpy), kind), requires_grad)
+    return _finish(from_array((base**exponents).astype(kind.numpy), kind), requires_grad, device)
 
 
 def eye(
@@ -539,7 +544,7 @@ def eye(
     """The identity matrix of n rows and m columns."""
     kind = dtypes.get_default_dtype() if dtype is None else as_dtype(dtype)
     shape = shape_argument((n, n if m is None else m))
-    return _finish(from_array(np.eye(*shape, dtype=kind.numpy), kind), requires_grad)
+    return _finish(from_array(np.eye(*shape, dtype=kind.numpy), kind), requires_grad, device)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:

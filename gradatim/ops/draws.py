@@ -40,7 +40,17 @@ def _new(shape: Shape, dtype: DType, device: Any, requires_grad: bool, draw: Dra
     """A new, contiguous tensor."""
     _check(dtype, device, requires_grad)
     result = drawn(shape, dtype, lambda: draw(shape), lambda lead: draw((*lead, *shape)))
+    result = _put(result, device)
     return result.requires_grad_() if requires_grad else result
+
+
+def _put(result: Tensor, device: Any) -> Tensor:
+    """New random numbers on a device: the CPU if none is named."""
+    if device is not None:
+        return result.to(device=device)  # type: ignore[attr-defined, no-any-return]
+    if result._cell.node.buffer is not None:
+        result._cell.node.device = "cpu"
+    return result
 
 
 def _check(dtype: DType, device: Any, requires_grad: bool) -> None:
@@ -64,6 +74,7 @@ def _like(
     _check(kind, device, requires_grad)
     contiguous = memory_order(shape, strides) == tuple(range(len(shape)))
     result = in_memory_order(shape, strides, kind, lambda s: draw(s, kind.numpy, contiguous))
+    result = _put(result, input._cell.node.device or None if device is None else device)
     return result.requires_grad_() if requires_grad else result
 
 

@@ -6,9 +6,11 @@ Neither looks at a value: losses and the sums of the metrics come back as tensor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from gradatim.autograd import no_grad
 from gradatim.compile import compile
+from gradatim.device import CPU
 from gradatim.nn import Module
 from gradatim.optim import Optimizer
 from gradatim.tensor import Tensor
@@ -36,7 +38,7 @@ def training_step(
         optimizer.step()
         return loss.detach(), *sums
 
-    return step
+    return _beside(model, step)
 
 
 def evaluation_step(model: Module, loss_function: Loss, metrics: Sequence[Metric]) -> Step:
@@ -49,7 +51,7 @@ def evaluation_step(model: Module, loss_function: Loss, metrics: Sequence[Metric
             loss = loss_function(outputs, targets)
             return loss, *[metric.sums(outputs, targets) for metric in metrics]
 
-    return step
+    return _beside(model, step)
 
 
 def prediction_step(model: Module) -> Callable[[Tensor], Tensor]:
@@ -60,4 +62,17 @@ def prediction_step(model: Module) -> Callable[[Tensor], Tensor]:
         with no_grad():
             return model(inputs)
 
-    return step
+    return _beside(model, step)
+
+
+def _beside(model: Module, step: Callable[..., Any]) -> Callable[..., Any]:
+    """The step with its batches brought to the device of the model's parameters."""
+
+    def run(*batch: Tensor) -> Any:
+        parameter = next(iter(model.parameters()), None)
+        device = None if parameter is None else parameter.device
+        if device is None or device == CPU:
+            return step(*batch)
+        return step(*(tensor.to(device) for tensor in batch))
+
+    return run

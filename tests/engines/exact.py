@@ -34,6 +34,19 @@ GRID = 6  # exact values are multiples of 2**-GRID ...
 CAP = 2.0**16  # ... and at most this large, so that products are exact in float64
 
 
+# XLA divides by a number that is broadcast by way of its reciprocal, simplifies x + 0 to x, which
+# keeps the sign of a zero that IEEE's sum has not, and on processors takes numbers below the normal
+# range for 0.
+CARELESS_OF_ZEROS = ("xla",)
+careless = False
+
+
+def promise(engine: str) -> None:
+    """Draw programs for this engine from now on."""
+    global careless
+    careless = engine in CARELESS_OF_ZEROS
+
+
 class Reject(Exception):
     """This Node's result is not determined to the bit, or not allowed on these values."""
 
@@ -175,9 +188,17 @@ def rounding_once(node: Node, inputs: Sequence[Exact]) -> Exact:
     """sqrt, div: correctly rounded, as IEEE demands."""
     if any(x.loose for x in inputs[-1:]) and node.primitive.name == "div":
         raise Reject("divides by a zero of open sign")
+    if careless and node.primitive.name == "div" and not _powers_of_two(inputs[1].array):
+        raise Reject("divides by way of the reciprocal, which rounds")
     found = passing(node, inputs)
     found.rounded = found.rounded or not on_grid(found.array)
     return found
+
+
+def _powers_of_two(array: Any) -> bool:
+    """Whether every number is one, or 0, or not finite."""
+    x = finite_parts(array)
+    return bool(np.all(np.isin(np.abs(np.frexp(x)[0]), (0.0, 0.5))))
 
 
 def reciprocal_root(node: Node, inputs: Sequence[Exact]) -> Exact:
@@ -324,7 +345,24 @@ def evaluate(node: Node, inputs: Sequence[Exact]) -> Exact:
         array = inputs[0].array[node.params[0]]
         floating = is_float(array)
         return Exact(array, inputs[0].rounded and floating, inputs[0].loose and floating)
-    return RULES[name](node, inputs)
+    found = RULES[name](node, inputs)
+    return _without_signs(found) if careless and not isinstance(node.dtype, tuple) else found
+
+
+def _without_signs(found: Exact) -> Exact:
+    """The same with zeros of open sign.
+
+    Raises:
+        Reject: for numbers below the normal range.
+    """
+    if not is_float(found.array):
+        return found
+    size = np.abs(finite_parts(found.array))
+    smallest = 2.0**-14 if found.array.dtype == np.float16 else 2.0**-126
+    smallest = 2.0**-1022 if found.array.dtype == np.float64 else smallest
+    if np.any((size > 0) & (size < smallest)):
+        raise Reject("below the normal range")
+    return Exact(found.array, found.rounded, found.loose or bool(np.any(size == 0)))
 
 
 def same(result: Any, expected: Exact) -> Any:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradatim.engines import Engine, get_engine
-from tests.engines import broken
+from tests.engines import bounds, broken, exact
 from tests.engines.case import Case, generate
 from tests.engines.check import Mismatch, check
 from tests.engines.guard import Guard
@@ -118,6 +118,8 @@ def look_into(seed: int, engine: Engine, places: list[Any], judge: Judge) -> Non
 def main() -> None:
     job = json.loads(sys.stdin.readline())
     engine = find_engine(job["engine"])
+    for domain in (bounds, exact):
+        domain.promise(engine.name)
     places = [Guard(side) for side in SIDES] if job["guard"] else [None]
     if job.get("crashed"):
         look_into(job["first"], engine, places, dies)

@@ -86,6 +86,29 @@ def plot_confusion(run: Run, targets: np.ndarray, answers: np.ndarray, classes: 
     save()
 
 
+def plot_reconstructions(
+    run: Run, images: np.ndarray, answers: np.ndarray, shape: tuple[int, ...], count: int = 10
+) -> None:
+    """`reconstructions.png`: the first images above, and what the autoencoder makes of them.
+
+    Args:
+        images, answers: (rows, channels × height × width), 0 to 1.
+        shape: (channels, height, width).
+    """
+    figure, save = _figure(run, "reconstructions.png")
+    grid = figure.subplots(2, count, squeeze=False)
+    for axes, rows in zip(grid, (images, answers)):
+        for axis, row in zip(axes, rows[:count]):
+            picture = np.clip(row.reshape(shape).transpose(1, 2, 0), 0, 1)
+            axis.imshow(
+                picture[..., 0] if shape[0] == 1 else picture, cmap="gray_r", vmin=0, vmax=1
+            )
+    for axis in grid.flat:
+        axis.set_axis_off()
+    figure.set_size_inches(count, 2.2)
+    save()
+
+
 def _figure(run: Run, name: str) -> Any:
     """A figure without a window system, and the function that writes it into the run."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -24,7 +24,7 @@ def evaluate(
     model = load_predictor(run)
     if model.answers == "inputs":
         return _evaluate_autoencoder(model, data)
-    inputs, targets, source = _data(model, data)
+    inputs, targets, source = evaluation_data(model, data)
     outputs = model.outputs(inputs)
     print(f"{len(targets):,} rows of {source}")
     if model.classes is None:
@@ -33,7 +33,7 @@ def evaluate(
         _print_classification(model, outputs, targets)
 
 
-def _data(model: Predictor, path: str | None) -> tuple[np.ndarray, np.ndarray, str]:
+def evaluation_data(model: Predictor, path: str | None) -> tuple[np.ndarray, np.ndarray, str]:
     """Inputs, and targets as the preprocessing encodes them."""
     import numpy as np
 

@@ -56,10 +56,10 @@ class SeriesPreprocessor:
         notes: what was done to the data, in sentences for people.
 
     Example:
-        >>> series = [np.float32([[1, 3]]), np.float32([[1, 3, 5, 5]])]
+        >>> series = [np.float32([[-2, 2]]), np.float32([[2, -2, 2, -2]])]
         >>> preprocessing = SeriesPreprocessor(["up", "down"]).fit(series)
         >>> preprocessing.transform(series)[0].tolist()
-        [[1.0, -1.25], [1.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
+        [[1.0, -1.0], [1.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
     """
 
     kind = "series"

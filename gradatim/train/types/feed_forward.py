@@ -88,7 +88,7 @@ def autoencoder_defaults(kind: str, rows: int) -> dict[str, Any]:
         "optimizer": "adam",
         "weight_decay": 0.0,
         "loss": "mse",
-        "epochs": 100 if few else 30,
+        "epochs": 100 if few else 20,
         "batch_size": 32 if few else 250,
         "learning_rate": 2e-3,
         "schedule": "one_cycle",

@@ -145,8 +145,12 @@ def sorted_by_case(frame: Any, case: str, time: str | None) -> tuple[Any, np.nda
     """The rows case by case, cases in the order of their first rows; and where each begins."""
     import polars as pl
 
-    first = pl.int_range(pl.len()).min().over(case)
-    frame = frame.sort([first, *([pl.col(time)] if time else [])], maintain_order=True)
+    order = {name: number for number, name in enumerate(frame[case].unique(maintain_order=True))}
+    keys = {"case": frame[case].replace_strict(order, return_dtype=pl.Int64)}
+    if time:
+        keys["time"] = frame[time]
+    rows = pl.DataFrame(keys).with_row_index("row").sort(list(keys), maintain_order=True)["row"]
+    frame = frame[rows]
     begins = frame[case].ne_missing(frame[case].shift(1))
     begins[0] = True
     return frame, begins.arg_true().to_numpy().astype(np.int64)

@@ -38,7 +38,7 @@ def activations(names: Sequence[str] = tuple(FUNCTIONS), reach: float = 5.0) -> 
     rows = -(-len(names) // columns)
     figure = new_figure(3.9 * columns, 2.9 * rows)
     grid = figure.subplots(rows, columns, squeeze=False).flat
-    for axis, name in zip(grid, names):
+    for name, axis in zip(names, grid):
         title, function = FUNCTIONS[name]
         x = ops.linspace(-reach, reach, 1001, requires_grad=True)
         y = function(x)

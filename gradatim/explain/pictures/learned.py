@@ -53,7 +53,7 @@ def filters(
     rows = -(-len(weights) // columns)
     figure = new_figure(0.95 * columns, 0.95 * rows + 0.45)
     grid = figure.subplots(rows, columns, squeeze=False).flat
-    for axis, one in zip(grid, weights):
+    for one, axis in zip(weights, grid):
         reach = max(float(np.abs(one).max()), 1e-12)
         axis.imshow(one, cmap="RdBu", vmin=-reach, vmax=reach)
         axis.set_xticks([])

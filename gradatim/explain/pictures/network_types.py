@@ -79,7 +79,7 @@ def network_types(letters: str | None = None) -> Any:
     rows = -(-len(wanted) // columns)
     figure = new_figure(3.3 * columns, 3.2 * rows + 0.9)
     grid = figure.subplots(rows, columns, squeeze=False).flat
-    for axis, chart in zip(grid, wanted):
+    for chart, axis in zip(wanted, grid):
         _draw(axis, chart)
     used = {cell for chart in wanted for cell, _ in chart.columns}
     _legend(figure, [cell for cell in CELLS if cell in used], 5 if len(wanted) > 1 else 2)

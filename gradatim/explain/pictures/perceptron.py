@@ -39,7 +39,7 @@ def perceptron_lines(inputs: Any = None, targets: Any = None, epochs: int = 100)
     figure = new_figure(2.5 * columns, 2.7 * rows + 0.4)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
     low, high = inputs.min(0) - 0.7, inputs.max(0) + 0.7
-    for axis, (number, update) in zip(grid, shown):
+    for (number, update), axis in zip(shown, grid):
         before = perceptron.updates[number - 2] if number > 1 else None
         for label, marker, color in ((0, "o", BLUE), (1, "s", RED)):
             group = inputs[targets == label]

@@ -8,7 +8,7 @@ ENGINE ?= llvm
 PROGRAMS ?= 20000
 JOBS   ?= 1
 
-.PHONY: train test lint types conformance fuzz fuzz-neon clean
+.PHONY: train test lint types conformance conformance-page fuzz fuzz-neon clean
 
 # One stamp file for each set of extras, so that a second run installs nothing.
 $(VENV)/.installed-%: pyproject.toml
@@ -20,9 +20,13 @@ $(VENV)/.installed-%: pyproject.toml
 train: $(VENV)/.installed-all
 	@$(BIN)/gradatim train --epochs $(EPOCHS) --seed $(SEED)
 
+# One process for each core, files whole; what measures times runs alone behind it.
+TIMED := tests/engines_llvm/test_threads.py
+
 test: $(VENV)/.installed-test
-	@$(BIN)/python -m pytest tests --ignore=tests/conformance
-	@$(BIN)/python -m pytest --doctest-modules gradatim \
+	@$(BIN)/python -m pytest tests --ignore=tests/conformance --ignore=$(TIMED) -n auto --dist loadfile
+	@$(BIN)/python -m pytest $(TIMED)
+	@$(BIN)/python -m pytest --doctest-modules gradatim -n auto --dist loadfile \
 		--ignore gradatim/bench/sides/in_jax.py --ignore gradatim/bench/sides/in_torch.py
 
 lint: $(VENV)/.installed-lint
@@ -33,7 +37,11 @@ types: $(VENV)/.installed-lint $(VENV)/.installed-test
 	@$(BIN)/mypy
 
 conformance: $(VENV)/.installed-peers $(VENV)/.installed-test
-	@$(BIN)/python -m pytest tests/conformance
+	@$(BIN)/python -m pytest tests/conformance -n auto --dist loadfile
+
+# All sample inputs of PyTorch's operator database; writes docs/conformance.md. Ten minutes.
+conformance-page: $(VENV)/.installed-peers $(VENV)/.installed-test
+	@$(BIN)/python -m tests.conformance.op_db.run --jobs 2 --page docs/conformance.md
 
 # Random programs, the engine against the reference engine. GUARD=1: in guarded memory.
 # FEATURES=avx512, avx2 or sse2: code for a smaller processor.

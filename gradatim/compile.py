@@ -26,7 +26,7 @@ from gradatim.capture import CannotCapture, Capture, undo
 from gradatim.engines import Bound, Executable, bind, current_engine, deferred_interrupts
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_
-from gradatim.graph.errors import CaptureError
+from gradatim.graph.errors import AssertedError
 from gradatim.graph.node import COUNTED, LIVE, NONE, Node, mode
 from gradatim.graph.program import Trace, trace
 from gradatim.realize import (
@@ -559,5 +559,5 @@ def compile(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     if function is None:
         return lambda f: Compiled(f)
     if not callable(function):
-        raise CaptureError(f"gd.compile expects a function, got {type(function).__name__}")
+        raise AssertedError(f"gd.compile expects a function, got {type(function).__name__}")
     return Compiled(function)

@@ -2,9 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from gradatim.graph.errors import DeviceError
+
+
+class DeviceMissing(DeviceError):
+    """A kind of device that this machine, or this installation, does not have."""
+
+
+_STAND_INS: dict[str, str] = {}
+"""Kinds of devices, and the one that does their work (`gradatim run --device cpu`)."""
+
+
+@contextlib.contextmanager
+def stand_in(kind: str, other: str | None) -> Iterator[None]:
+    """Inside, `other` does the work of the devices of a kind that is not there. None changes
+    nothing.
+
+    Example:
+        >>> with stand_in("cuda", "cpu"):
+        ...     Device("cuda:0")
+        device(type='cpu')
+    """
+    before = dict(_STAND_INS)
+    if other is not None:
+        _STAND_INS[kind] = other
+    try:
+        yield
+    finally:
+        _STAND_INS.clear()
+        _STAND_INS.update(before)
 
 
 class Device:
@@ -17,9 +47,20 @@ class Device:
     def __init__(self, name: Any, index: int | None = None):
         if isinstance(name, Device):
             name, index = str(name), None
+        if type(name) is int:  # the number of a GPU
+            name = f"cuda:{name}"
         kind, _, number = str(name).partition(":")
+        if kind in _STAND_INS:
+            kind, number, index = _STAND_INS[kind], "", None
+        if kind == "cuda":
+            raise DeviceMissing(
+                f"there is no GPU for device {str(name)!r}: this installation runs on 'cpu'. "
+                f"gradatim run --device cpu SCRIPT  runs a script on the processor"
+            )
         if kind != "cpu":
-            raise DeviceError(f"device {name!r} is not available: this installation runs on 'cpu'")
+            raise DeviceMissing(
+                f"device {name!r} is not available: this installation runs on 'cpu'"
+            )
         self.type = kind
         self.index = int(number) if number else index
 

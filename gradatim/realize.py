@@ -258,7 +258,13 @@ def compute(nodes: Sequence[Node], cells: Sequence[Cell] = ()) -> None:
             if not node.inputs and node.primitive is FAILED:
                 raise node.meta
         found = trace(wanted)
-        executable, inputs, targets = _prepare(found, cells)
+        try:
+            executable, inputs, targets = _prepare(found, cells)
+        except _FailedOperand as operand:
+            _poison(
+                [node for node in found.outputs if node in operand.readers], cells, operand.error
+            )
+            raise operand.error from None
         outputs = found.outputs
         # Slices of what is written: a Program takes each input for memory of its own.
         views = [
@@ -340,7 +346,8 @@ def executable_of(found: Trace, replaces: tuple[tuple[int, int], ...]) -> Execut
     engine = current_engine()
     key = (engine.name, found.key, replaces)
     executable = state.programs.get(key)
-    if executable is None:
+    if executable is None:  # a failed value never gets further than here, so hits need no check
+        _refuse_failed(found)
         recording, mode.recording = mode.recording, False
         try:
             executable = engine.compile(close(found, replaces), "cpu")
@@ -353,6 +360,33 @@ def executable_of(found: Trace, replaces: tuple[tuple[int, int], ...]) -> Execut
             (_, oldest, _), _ = state.programs.popitem(last=False)
             state.program_nodes -= len(oldest)
     return executable
+
+
+class _FailedOperand(Exception):
+    """A Program that reads a value whose own run went wrong.
+
+    Attributes:
+        error: the original error.
+        readers: the Nodes that cannot be computed because of it.
+    """
+
+    def __init__(self, error: Exception, readers: set[Node]):
+        self.error = error
+        self.readers = readers
+
+
+def _refuse_failed(found: Trace) -> None:
+    """Raise if a failed value is among what a Program would compute from."""
+    error: Exception | None = None
+    readers: set[Node] = set()
+    for node in found.order:
+        if node.primitive is FAILED:
+            error = error or node.meta
+            readers.add(node)
+        elif not readers.isdisjoint(node.inputs):
+            readers.add(node)
+    if error is not None:
+        raise _FailedOperand(error, readers)
 
 
 def _free_memory(cell: Cell) -> Any:

@@ -29,7 +29,9 @@ from gradatim.graph.errors import (
     CaptureError,
     DTypeError,
     GradientError,
+    MissingName,
     ShapeError,
+    nearest,
 )
 from gradatim.graph.node import COUNTED, NONE, Node, Shape, mode
 from gradatim.memory_format import Layout, lies_in, strided
@@ -218,12 +220,13 @@ class Tensor:
         if mode.recording and not self._detached:
             if self._requires_grad:
                 raise GradientError(
-                    "a leaf Variable that requires grad is being used in an in-place operation."
+                    "a leaf Variable that requires grad is being used in an in-place operation: do "
+                    "it within gd.no_grad(), or make a new tensor"
                 )
             if self._base is not None and self._base._requires_grad:
                 raise GradientError(
                     "a view of a leaf Variable that requires grad is being used in an in-place "
-                    "operation."
+                    "operation: do it within gd.no_grad(), or make a new tensor"
                 )
         if self._layout is not None and views.overlaps_itself(*self._layout[:2]):
             raise ShapeError(
@@ -367,7 +370,11 @@ class Tensor:
     def stride(self, dim: int | None = None) -> Any:
         """How many elements of memory one step along each dimension (or along `dim`) is."""
         strides = self._strides()
-        return strides if dim is None else strides[dim]
+        if dim is None:
+            return strides
+        from gradatim.ops.arguments import wrap_dim
+
+        return strides[wrap_dim(dim, self.ndim)]
 
     def storage_offset(self) -> int:
         """Where in its base's memory this tensor begins, in elements."""
@@ -459,6 +466,11 @@ class Tensor:
             self._requires_grad = True
             self._plain = False
         return self
+
+    @property
+    def volatile(self) -> bool:
+        """Always False: PyTorch has `no_grad` for it since 2018."""
+        return False
 
     @property
     def is_leaf(self) -> bool:
@@ -555,7 +567,10 @@ class Tensor:
     def item(self) -> Any:
         """The value of a tensor with one element, as a Python number."""
         if self.numel() != 1:
-            raise ShapeError(f"a Tensor with {self.numel()} elements cannot be converted to Scalar")
+            raise ShapeError(
+                f"a Tensor with {self.numel()} elements cannot be converted to Scalar: use "
+                f"tolist(), or reduce it first"
+            )
         return self._value().reshape(()).item()
 
     def tolist(self) -> Any:
@@ -642,7 +657,8 @@ class Tensor:
         count = self.numel()
         if count != 1:
             kind = "no values" if count == 0 else "more than one value"
-            raise ShapeError(f"Boolean value of Tensor with {kind} is ambiguous")
+            advice = "" if count == 0 else ": say which is meant with .any() or .all()"
+            raise ShapeError(f"Boolean value of Tensor with {kind} is ambiguous{advice}")
         return bool(self._value().reshape(()))
 
     def __float__(self) -> float:
@@ -665,7 +681,8 @@ class Tensor:
     def __index__(self) -> int:
         if self.numel() != 1 or self.dtype.is_floating_point:
             raise ArgumentTypeError(
-                "only integer tensors of a single element can be converted to an index"
+                f"only integer tensors of a single element can be converted to an index, got "
+                f"{self.dtype} of shape {list(self.shape)}"
             )
         return int(self.item())
 
@@ -675,7 +692,10 @@ class Tensor:
         return iter(self.unbind(0))
 
     def __contains__(self, element: Any) -> bool:
-        return bool((self == element).any())
+        found = self == element
+        if not isinstance(found, Tensor):
+            raise ArgumentError(f"`in` expects a Tensor or a number, got {type(element).__name__}")
+        return bool(found.any())
 
     def __repr__(self) -> str:
         from gradatim.printing import tensor_repr
@@ -732,6 +752,17 @@ class Tensor:
 
         def __getattr__(self, name: str) -> Any: ...
 
+    else:
+
+        def __getattr__(self, name):  # of what is not there
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise MissingName(
+                f"'{type(self).__name__}' object has no attribute '{name}'",
+                name,
+                functools.partial(_say_missing, type(self), name),
+            )
+
 
 class _Shared:
     """Owns a tensor's memory on behalf of arrays outside: it lives as long as any of them."""
@@ -739,6 +770,12 @@ class _Shared:
     def __init__(self, buffer: Array):
         self.buffer = buffer
         self.__array_interface__ = buffer.__array_interface__
+
+
+def _say_missing(cls: type[Tensor], name: str) -> str:
+    near = nearest(name, (each for each in dir(cls) if not each.startswith("_")))
+    text = f"'{cls.__name__}' object has no attribute '{name}'"
+    return f"{text}: the nearest is '{near}'" if near else text
 
 
 def _rebuild(cls: type[Tensor], array: Array, dtype: DType, requires_grad: bool, extra: Any) -> Any:

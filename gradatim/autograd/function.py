@@ -38,6 +38,10 @@ class FunctionCtx:
         self._materialize = value
 
 
+class Undefined(GradientError, NotImplementedError):
+    """A method that a Function's subclass has to define."""
+
+
 class Function:
     """An operation with a gradient of one's own: subclass, and call `.apply(...)`.
 
@@ -58,11 +62,15 @@ class Function:
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
-        raise GradientError("a Function must define forward(ctx, ...)")
+        raise Undefined("a Function must define forward(ctx, ...)")
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        raise GradientError("a Function must define backward(ctx, *grad_outputs)")
+        raise Undefined("a Function must define backward(ctx, *grad_outputs)")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        name = type(self).__name__
+        raise GradientError(f"a Function is not called: write {name}.apply(...)")
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gradatim import views
@@ -86,6 +86,10 @@ def _roots(outputs: Sequence[Tensor], grads: Any) -> tuple[list[Node], list[Node
     grads = [None] * len(outputs) if grads is None else grads
     if isinstance(grads, Tensor):
         grads = [grads]
+    if not isinstance(grads, Iterable):
+        raise ArgumentTypeError(
+            f"gradients can be either Tensors or None, but got {type(grads).__name__}"
+        )
     nodes, seeds = [], []
     for k, (output, grad) in enumerate(zip(outputs, grads)):
         if not output.requires_grad:
@@ -174,10 +178,15 @@ def grad_of_tensors(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of outputs with respect to inputs, as `torch.autograd.grad`."""
     roots, leaves = _several(outputs), _several(inputs)
+    if not leaves:
+        raise GradientError("`inputs` argument to `grad()` cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
-    for leaf in leaves:
+    for position, leaf in enumerate(leaves):
         if not leaf.requires_grad:
-            raise GradientError("One of the differentiated Tensors does not require grad")
+            raise GradientError(
+                f"One of the differentiated Tensors does not require grad: inputs[{position}]; "
+                f"make it with requires_grad=True before it is used"
+            )
     nodes_in = [_node_of(leaf) for leaf in leaves]
     before, mode.recording = mode.recording, create_graph
     try:
@@ -186,7 +195,7 @@ def grad_of_tensors(
             nodes, seeds, wanted=set(nodes_in), keep=keep, hook=on_gradient, resolve=resolve_saved
         )
         results: list[Tensor | None] = []
-        for leaf, node in zip(leaves, nodes_in):
+        for position, (leaf, node) in enumerate(zip(leaves, nodes_in)):
             g = found.get(node)
             if g is None:
                 if materialize_grads:
@@ -194,8 +203,8 @@ def grad_of_tensors(
                     continue
                 if not allow_unused:
                     raise GradientError(
-                        "One of the differentiated Tensors appears to not have been used in the "
-                        "graph. Set allow_unused=True if this is the desired behavior."
+                        f"One of the differentiated Tensors appears to not have been used in the "
+                        f"graph: inputs[{position}]. Set allow_unused=True to get None for it."
                     )
                 results.append(None)
                 continue

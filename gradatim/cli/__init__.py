@@ -1,4 +1,4 @@
-"""The command line: `gradatim train`, `predict`, `evaluate`, `summary`, `info`, `data export`.
+"""The command line: `gradatim train`, `predict`, `evaluate`, `run`, `info`, `data export`, ...
 
 A thin layer: options, words and tables for a person. What happens is in `gradatim.train`. Every
 mistake of the user's ends in one line and exit status 2, without a traceback (unless `--debug`).
@@ -24,9 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in arguments
+    own = arguments[: _count_own(arguments)]
+    debug = "--debug" in own
     try:
-        return _run([argument for argument in arguments if argument != "--debug"])
+        rest = arguments[len(own) :]
+        return _run([argument for argument in own if argument != "--debug"] + rest, debug)
     except KeyboardInterrupt:
         return _fail("stopped", INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
@@ -38,13 +40,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(*_explain(error))
 
 
-def _run(arguments: list[str]) -> int:
+def _count_own(arguments: list[str]) -> int:
+    """How many arguments are Gradatim's: what follows the script of `gradatim run` is not.
+
+    Example:
+        >>> _count_own(["run", "--device", "cpu", "script.py", "--debug"])
+        4
+    """
+    if arguments[:1] != ["run"]:
+        return len(arguments)
+    place = 1
+    while place < len(arguments) and arguments[place].startswith("-"):
+        place += 2 if arguments[place] == "--device" else 1
+    return min(place + 1, len(arguments))
+
+
+def _run(arguments: list[str], debug: bool) -> int:
     import typer
 
     from gradatim.cli.app import app
 
     command = typer.main.get_command(app)
-    status = command.main(args=arguments, prog_name="gradatim", standalone_mode=False)
+    status = command.main(args=arguments, prog_name="gradatim", standalone_mode=False, obj=debug)
     return status if isinstance(status, int) else 0
 
 

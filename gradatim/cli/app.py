@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import typer
 
-from gradatim.cli import bench, data, draw, evaluate, info, predict, profile, summary, train
+from gradatim.cli import bench, data, draw, evaluate, info, predict, profile, run, summary, train
 
 app = typer.Typer(
     help="Deep learning, step by step: train, use and look at neural networks.",
@@ -42,4 +42,5 @@ app.command("info")(info.info)
 app.command("bench")(bench.bench)
 app.command("profile")(profile.profile)
 app.command("draw")(draw.draw)
+app.command("run", context_settings=run.SETTINGS)(run.run)
 app.add_typer(data.app, name="data")

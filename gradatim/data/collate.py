@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from gradatim.graph.dtypes import float64
-from gradatim.graph.errors import ArgumentTypeError, DataError, ShapeError
+from gradatim.graph.errors import (
+    ArgumentTypeError,
+    DataError,
+    IndexOutOfRange,
+    MissingKey,
+    ShapeError,
+)
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
@@ -29,6 +35,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
     from gradatim import ops
     from gradatim.tensor import Tensor
 
+    if not batch:
+        raise IndexOutOfRange("default_collate got an empty batch: expected one sample or more")
     first = batch[0]
     if isinstance(first, Tensor):
         return _stack(batch)
@@ -46,6 +54,13 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, str | bytes):
         return batch
     if isinstance(first, Mapping):
+        for sample in batch:
+            if lacking := [key for key in first if key not in sample]:
+                raise MissingKey(
+                    f"a sample lacks {lacking[0]!r}, which the first of its batch has: samples "
+                    f"have the keys {list(first)} and {list(sample)}; make them equal, or give a "
+                    f"collate_fn"
+                )
         joined = {key: default_collate([sample[key] for sample in batch]) for key in first}
         return _like(first, joined)
     if isinstance(first, Sequence):

@@ -11,7 +11,14 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, IndexOutOfRange, ShapeError
+from gradatim.graph.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    AssertedError,
+    IndexOutOfRange,
+    ShapeError,
+    WrongKind,
+)
 
 Item = TypeVar("Item", covariant=True)
 
@@ -81,7 +88,7 @@ class TensorDataset(Dataset[tuple[Any, ...]]):
 
         for position, tensor in enumerate(tensors):
             if not isinstance(tensor, Tensor):
-                raise ArgumentTypeError(
+                raise WrongKind(
                     f"TensorDataset takes tensors, got {type(tensor).__name__} as argument "
                     f"{position + 1}: convert it with gd.tensor(...) or gd.from_numpy(...)"
                 )
@@ -92,7 +99,7 @@ class TensorDataset(Dataset[tuple[Any, ...]]):
                 )
         if len({len(tensor) for tensor in tensors}) > 1:
             shapes = " and ".join(str(tuple(tensor.shape)) for tensor in tensors)
-            raise ShapeError(
+            raise AssertedError(
                 f"Size mismatch between tensors: TensorDataset got shapes {shapes}; expected the "
                 "same first size in all"
             )
@@ -162,7 +169,7 @@ class ConcatDataset(Dataset[Item]):
     def __init__(self, datasets: Iterable[Any]):
         self.datasets = list(datasets)
         if not self.datasets:
-            raise ArgumentError("datasets should not be an empty iterable: give at least one")
+            raise AssertedError("datasets should not be an empty iterable: give at least one")
         if any(isinstance(dataset, IterableDataset) for dataset in self.datasets):
             raise ArgumentTypeError(
                 "ConcatDataset does not support IterableDataset, which has no length: use "

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from gradatim.graph.errors import DataError
+from gradatim.graph.errors import DataError, NowhereToWrite
 
 
 @contextlib.contextmanager
@@ -35,7 +35,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError):
-            raise DataError(_why_not_written(path, error)) from error
+            kind = DataError if path.parent.is_dir() else NowhereToWrite
+            raise kind(_why_not_written(path, error)) from error
         raise
 
 

@@ -16,7 +16,7 @@ from gradatim import ops
 from gradatim.autograd.recording import no_grad
 from gradatim.distributions import constraints
 from gradatim.distributions._common import lazy_property
-from gradatim.graph.errors import ArgumentError, UnsupportedError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from gradatim.realize import state
 from gradatim.size import Size
 from gradatim.tensor import Tensor
@@ -79,7 +79,13 @@ class Distribution:
         return self._event_shape
 
     def _extended_shape(self, sample_shape: Any = ()) -> Size:
-        return Size((*sample_shape, *self._batch_shape, *self._event_shape))
+        try:
+            return Size((*sample_shape, *self._batch_shape, *self._event_shape))
+        except TypeError:
+            raise ArgumentTypeError(
+                f"sample_shape must be a tuple of ints such as ({sample_shape!r},), got "
+                f"{sample_shape!r} of type {type(sample_shape).__name__}"
+            ) from None
 
     # Names of the parameters that are tensors of the batch's shape: what `expand` spreads.
     _parameters: tuple[str, ...] = ()

@@ -61,7 +61,10 @@ class Uniform(Distribution):
         self.low, self.high = broadcast_all(low, high)
         super().__init__(shape_of(self.low, low, high), validate_args=validate_args)
         if self._validate_args and state.capture is None and not bool((self.low < self.high).all()):
-            raise ArgumentError("Uniform is not defined when low>= high")
+            raise ArgumentError(
+                f"Uniform is not defined when low >= high, got low={self.low.tolist()} and "
+                f"high={self.high.tolist()}"
+            )
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> constraints.Constraint:

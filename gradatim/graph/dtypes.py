@@ -149,9 +149,13 @@ def as_dtype(value: Any) -> DType:
         return bool_
     if isinstance(value, str) and value in BY_NAME:
         return BY_NAME[value]
+    if isinstance(value, type) and isinstance(getattr(value, "dtype", None), DType):
+        return value.dtype  # type: ignore[attr-defined, no-any-return]  # of torch.FloatTensor
     try:
         return from_numpy_dtype(value)
-    except TypeError:
+    except (TypeError, DTypeError):
+        if isinstance(value, (np.dtype, type)):  # a dtype, but none of ours
+            raise
         raise ArgumentTypeError(f"expected a dtype such as gd.float32, got {value!r}") from None
 
 
@@ -192,6 +196,12 @@ def promote(a: DType, b: DType) -> DType:
     """
     found = _PROMOTION.get((a, b))
     if found is None:
+        for position, dtype in enumerate((a, b), 1):
+            if not isinstance(dtype, DType):
+                raise ArgumentTypeError(
+                    f"promote_types(): argument 'type{position}' must be a dtype such as "
+                    f"gd.float32, not {dtype!r}"
+                )
         found = _PROMOTION[a, b] = _promote(a, b)
     return found
 

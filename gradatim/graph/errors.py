@@ -8,6 +8,9 @@ A message is one line: what was given, what was expected, where, and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from pickle import PicklingError, UnpicklingError
+
 
 class Error(Exception):
     """The root of every error Gradatim raises on purpose."""
@@ -45,9 +48,28 @@ class ArgumentTypeError(Error, TypeError):
     """An argument of a type that a function does not take."""
 
 
+class ZeroDivisor(ArgumentError, ZeroDivisionError):
+    """A zero that PyTorch divides by in Python: some layers' numbers of groups."""
+
+
+class WrongKind(ArgumentTypeError, AttributeError):
+    """An argument of a kind that lacks what is needed, as None where a Tensor is expected (PyTorch
+    raises a TypeError in some functions, and an AttributeError in others)."""
+
+
 class UnsupportedInput(Error, NotImplementedError, ValueError):
     """A kind of input, or a mode, that an operation is not made for (PyTorch raises a
     NotImplementedError for it, and in some functions a ValueError)."""
+
+
+class MissingKey(Error, KeyError):
+    """A key that a dict or a container of modules lacks."""
+
+    __str__ = Exception.__str__  # KeyError's would print the message in quotes
+
+
+class MissingMember(Error, AttributeError):
+    """A name that a module has no submodule, parameter or buffer of."""
 
 
 class IndexOutOfRange(Error, IndexError):
@@ -88,8 +110,9 @@ class CaptureError(Error, RuntimeError):
     """A value used outside the compiled step that made it."""
 
 
-class DeviceError(Error, RuntimeError):
-    """A device that is not there, or two devices in one operation."""
+class DeviceError(Error, RuntimeError, AssertionError):
+    """A device that is not there, or two devices in one operation (PyTorch raises an AssertionError
+    for a known kind of device that it was not built for)."""
 
 
 class NonFiniteError(Error, RuntimeError):
@@ -108,6 +131,22 @@ class CheckpointError(Error, RuntimeError):
     """A model or checkpoint file that is damaged, foreign, newer, or does not fit the model."""
 
 
+class CheckpointNotFound(CheckpointError, FileNotFoundError):
+    """A model or checkpoint file that is not there."""
+
+
+class ForeignPickle(CheckpointError, UnpicklingError):
+    """A pickle that names code, which is never run (PyTorch raises an UnpicklingError for it)."""
+
+
+class Unpicklable(ArgumentTypeError, PicklingError):
+    """A value that is no data, and is not written (PyTorch raises a PicklingError for it)."""
+
+
+class NowhereToWrite(DataError, RuntimeError):
+    """A file to be written where there is no folder (PyTorch raises a RuntimeError for it)."""
+
+
 class MissingExtra(Error, ImportError):
     """A feature whose optional library is not installed."""
 
@@ -117,3 +156,42 @@ def missing_extra(feature: str, library: str, extra: str) -> MissingExtra:
     return MissingExtra(
         f"{feature} needs {library}, which is not installed: run  pip install 'gradatim[{extra}]'"
     )
+
+
+class MissingName(Error, AttributeError):
+    """A name that is not there. What is nearest to it is only looked up if the message is read:
+    libraries ask with `hasattr` all the time.
+
+    Args:
+        text: what is missing.
+        name: its name.
+        say: gives the whole message.
+    """
+
+    def __init__(self, text: str, name: str, say: Callable[[], str]):
+        super().__init__(text, name=name, obj=None)  # Python would add a guess of its own
+        self.say = say
+
+    def __str__(self) -> str:
+        return self.say()
+
+    def __reduce__(self) -> tuple[type[Error], tuple[str]]:
+        return Error, (str(self),)
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name most like another one, if any is.
+
+    Example:
+        >>> nearest("Conv2", ["Conv1d", "Conv2d", "Linear"])
+        'Conv2d'
+    """
+    import difflib
+
+    names = list(names)
+    folded = {each.lower(): each for each in reversed(names)}
+    if name.lower() in folded:
+        return folded[name.lower()]
+    near = difflib.get_close_matches(name.lower(), folded, n=1)
+    near = near or sorted((each for each in folded if each.startswith(name.lower())), key=len)
+    return folded[near[0]] if near else None

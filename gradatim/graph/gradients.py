@@ -118,6 +118,8 @@ def _input_gradients(
 ) -> Sequence[Node | None]:
     entry = RULES.get(node.primitive)
     if entry is None:
+        if isinstance(node.meta, Exception):  # its run went wrong: the reason, again
+            raise node.meta
         raise GradientError(
             f"{node.primitive.name} has no gradient: detach() its input, or use other operations"
         )

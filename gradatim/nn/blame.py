@@ -7,9 +7,9 @@ path grows from the inside out. When nothing goes wrong this costs nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gradatim.graph.errors import Error
+from gradatim.graph.errors import Error, WrongKind
 
 if TYPE_CHECKING:
     from gradatim.nn.module import Module
@@ -47,6 +47,20 @@ def name_layer(error: Error, module: Module) -> None:
         place.path = f"{step}.{place.path}" if place.path else step
         place.outermost = module
     error.args = (str(place),)
+
+
+def not_a_tensor(error: AttributeError, module: Module, given: tuple[Any, ...]) -> WrongKind | None:
+    """What to say of an attribute that an argument of one of our layers lacks: a None, say, where a
+    Tensor is expected. The layers of others may take what they like."""
+    value = getattr(error, "obj", None)
+    ours = type(module).__module__.startswith("gradatim.nn")
+    if not ours or not any(value is argument for argument in given) or isinstance(value, Error):
+        return None
+    if type(value).__name__ in ("Tensor", "Parameter", "PackedSequence"):
+        return None
+    refusal = WrongKind(f"expected a Tensor, got {type(value).__name__}")
+    name_layer(refusal, module)
+    return refusal
 
 
 def _name_of(child: Module, parent: Module) -> str:

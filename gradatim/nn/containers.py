@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, IndexOutOfRange
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, IndexOutOfRange, MissingKey
 from gradatim.nn.module import Module, layout
 
 
@@ -219,6 +219,8 @@ class ModuleDict(Module):
             self.update(modules)
 
     def __getitem__(self, key: str) -> Any:
+        if key not in self._modules:
+            raise MissingKey(f"ModuleDict has no module {key!r}: it has {list(self._modules)}")
         return self._modules[key]
 
     def __setitem__(self, key: str, module: Module) -> None:

@@ -78,6 +78,7 @@ from gradatim.ops.interpolation import (
 )
 from gradatim.ops.likelihood_losses import gaussian_nll_loss, poisson_nll_loss
 from gradatim.ops.linear_cross_entropy import linear_cross_entropy
+from gradatim.ops.loss_reduction import need_tensors
 from gradatim.ops.losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -171,6 +172,18 @@ threshold_ = _in_place(threshold)
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input1ᵀ W input2 + b; shapes as for `nn.Bilinear`."""
+    need_tensors("bilinear", input1=input1, input2=input2, weight=weight)
+    for position, (given, size) in enumerate(zip((input1, input2), weight.shape[1:]), 1):
+        if given.shape[-1:] != (size,):
+            raise ShapeError(
+                f"bilinear(): expected {size} features in the last dimension of input{position}, "
+                f"got an input of shape {tuple(given.shape)}"
+            )
+    if input1.shape[:-1] != input2.shape[:-1]:
+        raise ShapeError(
+            f"bilinear(): the inputs must have the same shape but for the last dimension, got "
+            f"{tuple(input1.shape)} and {tuple(input2.shape)}"
+        )
     result = ops.einsum("...i,oij,...j->...o", input1, weight, input2)
     return result if bias is None else result + bias
 

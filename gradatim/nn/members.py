@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, Error
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, Error, MissingMember
 from gradatim.nn.buffer import Buffer
 from gradatim.nn.parameter import Parameter
 from gradatim.tensor import Tensor
@@ -61,7 +61,10 @@ class Members:
             ArgumentTypeError: for anything but a Parameter.
         """
         if "_parameters" not in self.__dict__:
-            raise AttributeError("cannot assign parameter before Module.__init__() call")
+            raise AttributeError(
+                "cannot assign parameter before Module.__init__() call: "
+                "begin __init__ with super().__init__()"
+            )
         self._check_name("parameter", name, self._parameters)
         if param is not None and not isinstance(param, Parameter):
             raise ArgumentTypeError(
@@ -85,7 +88,10 @@ class Members:
             persistent: whether it is part of `state_dict`.
         """
         if "_buffers" not in self.__dict__:
-            raise AttributeError("cannot assign buffer before Module.__init__() call")
+            raise AttributeError(
+                "cannot assign buffer before Module.__init__() call: "
+                "begin __init__ with super().__init__()"
+            )
         self._check_name("buffer", name, self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise ArgumentTypeError(
@@ -101,7 +107,15 @@ class Members:
     def add_module(self, name: str, module: Any) -> None:
         """Add a submodule, the same as assigning it to the attribute `name`."""
         if module is not None and not isinstance(module, Members):
-            raise ArgumentTypeError(f"{_type_name(module)} is not a Module subclass")
+            if isinstance(module, type) and issubclass(module, Members):
+                raise ArgumentTypeError(
+                    f"{module.__name__} is a class and not a Module: make one with "
+                    f"{module.__name__}(...)"
+                )
+            advice = ""
+            if isinstance(module, (list, tuple)):
+                advice = f": give its modules one by one, {type(self).__name__}(*modules)"
+            raise ArgumentTypeError(f"{_type_name(module)} is not a Module subclass{advice}")
         self._check_name("module", name, self._modules)
         self._modules[name] = module
 
@@ -123,7 +137,10 @@ class Members:
         own = self.__dict__
         if isinstance(value, Parameter):
             if "_parameters" not in own:
-                raise AttributeError("cannot assign parameters before Module.__init__() call")
+                raise AttributeError(
+                    "cannot assign parameters before Module.__init__() call: "
+                    "begin __init__ with super().__init__()"
+                )
             self._forget(name, but="_parameters")
             self.register_parameter(name, value)
         elif name in own.get("_parameters", ()):
@@ -132,7 +149,10 @@ class Members:
             self._parameters[name] = None
         elif isinstance(value, Members):
             if "_modules" not in own:
-                raise AttributeError("cannot assign module before Module.__init__() call")
+                raise AttributeError(
+                    "cannot assign module before Module.__init__() call: "
+                    "begin __init__ with super().__init__()"
+                )
             self._forget(name, but="_modules")
             self._modules[name] = value
         elif name in own.get("_modules", ()):
@@ -141,7 +161,10 @@ class Members:
             self._modules[name] = None
         elif isinstance(value, Buffer):
             if "_buffers" not in own:
-                raise AttributeError("cannot assign buffer before Module.__init__() call")
+                raise AttributeError(
+                    "cannot assign buffer before Module.__init__() call: "
+                    "begin __init__ with super().__init__()"
+                )
             self._forget(name, but="_buffers")
             self.register_buffer(name, value, value.persistent)
         elif name in own.get("_buffers", ()):
@@ -280,7 +303,7 @@ class Members:
         module: Any = self
         for name in target.split(".") if target else ():
             if not hasattr(module, name):
-                raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+                raise _no_member(module, name)
             module = getattr(module, name)
             if not isinstance(module, Members):
                 raise AttributeError(f"`{name}` is not an nn.Module")
@@ -291,7 +314,7 @@ class Members:
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
         if not hasattr(module, name):
-            raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+            raise _no_member(module, name)
         parameter = getattr(module, name)
         if not isinstance(parameter, Parameter):
             raise AttributeError(f"`{name}` is not an nn.Parameter")
@@ -302,7 +325,7 @@ class Members:
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
         if not hasattr(module, name):
-            raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+            raise _no_member(module, name)
         if name not in module._buffers:
             raise AttributeError(f"`{name}` is not a buffer")
         return getattr(module, name)
@@ -311,3 +334,9 @@ class Members:
 def _type_name(value: Any) -> str:
     kind = type(value)
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+
+
+def _no_member(module: Any, name: str) -> MissingMember:
+    there = [*module._modules, *module._parameters, *module._buffers]
+    known = f"it has {', '.join(there)}" if there else "it has no members"
+    return MissingMember(f"{type(module).__name__} has no attribute `{name}`: {known}")

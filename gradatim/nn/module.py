@@ -14,7 +14,7 @@ from gradatim.autograd import no_grad
 from gradatim.capture import guard_module
 from gradatim.graph.dtypes import DType
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, Error
-from gradatim.nn.blame import name_layer
+from gradatim.nn.blame import name_layer, not_a_tensor
 from gradatim.nn.hooks import Hooks
 from gradatim.nn.members import Members
 from gradatim.nn.state_dict import State
@@ -66,7 +66,8 @@ class Module(Members, State, Hooks):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes. Every subclass defines it."""
         raise NotImplementedError(
-            f'Module [{type(self).__name__}] is missing the required "forward" function'
+            f'Module [{type(self).__name__}] is missing the required "forward" function: '
+            f"define forward(self, ...) in the class"
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -84,6 +85,10 @@ class Module(Members, State, Hooks):
         except Error as error:
             name_layer(error, self)
             raise
+        except AttributeError as error:
+            if (refusal := not_a_tensor(error, self, (*args, *kwargs.values()))) is None:
+                raise
+            raise refusal from error
 
     # --- modes ----------------------------------------------------------------------------------
 
@@ -191,6 +196,13 @@ class Module(Members, State, Hooks):
     def cuda(self, device: Any = None) -> Any:
         """Move all parameters and buffers to the GPU."""
         return self._apply(lambda tensor: tensor.cuda(device))
+
+    def share_memory(self) -> Any:
+        """The module itself: worker processes are forked, and read its memory as it is."""
+        return self
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Accepted: what a module computes is compiled anyway, with what follows."""
 
     # --- copies and text ------------------------------------------------------------------------
 

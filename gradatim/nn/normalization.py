@@ -7,7 +7,7 @@ from typing import Any
 
 from gradatim import ops
 from gradatim.graph import dtypes
-from gradatim.graph.errors import ArgumentError
+from gradatim.graph.errors import ArgumentError, ZeroDivisor
 from gradatim.nn import functional as F
 from gradatim.nn import init
 from gradatim.nn.module import Module
@@ -399,6 +399,8 @@ class GroupNorm(Module):
         bias: bool = True,
     ):
         super().__init__()
+        if num_groups == 0:
+            raise ZeroDivisor("num_groups must be 1 or more, got 0")
         if num_channels % num_groups:
             raise ArgumentError(
                 f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})"

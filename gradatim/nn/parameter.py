@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradatim import ops
-from gradatim.graph.errors import ArgumentTypeError
+from gradatim.graph.errors import WrongKind
 from gradatim.tensor import Tensor
 
 
@@ -33,7 +33,7 @@ class Parameter(Tensor):
         if data is None:
             data = ops.empty(0)
         if not isinstance(data, Tensor):
-            raise ArgumentTypeError(
+            raise WrongKind(
                 f"Parameter expects a Tensor, got {type(data).__name__}: make one with "
                 f"gd.tensor(...)"
             )

@@ -8,10 +8,17 @@ from __future__ import annotations
 import math
 import numbers
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from gradatim import ops
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, ShapeError
+from gradatim.graph.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    IndexOutOfRange,
+    ShapeError,
+    WrongKind,
+)
 from gradatim.nn import init
 from gradatim.nn.module import Module
 from gradatim.nn.parameter import Parameter
@@ -174,6 +181,8 @@ class RNNBase(Module):
     def _states(self, hx: Tensor, is_batched: bool) -> list[Tensor]:
         """The parts of the state, with a dimension for the batch."""
         dims, kind = (3, "batched 3-D") if is_batched else (2, "unbatched 2-D")
+        if not isinstance(hx, Tensor):
+            raise WrongKind(f"expected the state h_0 as one Tensor, got {type(hx).__name__}")
         if hx.dim() != dims:
             raise ShapeError(
                 f"For {kind} input, hx should also be {dims}-D but got {hx.dim()}-D tensor"
@@ -228,7 +237,7 @@ def _check_arguments(
     ):
         raise ArgumentError(
             "dropout should be a number in range [0, 1] representing the probability of an "
-            "element being zeroed"
+            f"element being zeroed, got {dropout!r}"
         )
     for name, value, kind in (
         ("bias", bias, bool), ("batch_first", batch_first, bool), ("input_size", input_size, int),
@@ -242,11 +251,13 @@ def _check_arguments(
         ("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers),
     ):  # fmt: skip
         if size <= 0:
-            raise ArgumentError(f"{name} must be greater than zero")
+            raise ArgumentError(f"{name} must be greater than zero, got {size}")
     if proj_size < 0:
         raise ArgumentError("proj_size should be a positive integer or zero to disable projections")
     if proj_size >= hidden_size:
-        raise ArgumentError("proj_size has to be smaller than hidden_size")
+        raise ArgumentError(
+            f"proj_size has to be smaller than hidden_size, got {proj_size} and {hidden_size}"
+        )
 
 
 def _no_projection(arguments: dict[str, Any]) -> None:
@@ -361,6 +372,11 @@ class LSTM(RNNBase):
 
     def _states(self, hx: Any, is_batched: bool) -> list[Tensor]:
         dims, kind = (3, "batched 3-D") if is_batched else (2, "unbatched 2-D")
+        if not isinstance(hx, (Tensor, Sequence)):
+            raise WrongKind(f"expected the state as a pair (h_0, c_0), got {type(hx).__name__}")
+        if isinstance(hx, Tensor) or len(hx) != 2:
+            given = f"a Tensor of shape {list(hx.shape)}" if isinstance(hx, Tensor) else f"{hx!r}"
+            raise IndexOutOfRange(f"expected the state as a pair (h_0, c_0), got {given}")
         if any(state.dim() != dims for state in hx):
             raise ShapeError(
                 f"For {kind} input, hx and cx should also be {dims}-D but got "

@@ -12,7 +12,7 @@ from gradatim import random
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
-from gradatim.graph.errors import ArgumentTypeError, DTypeError
+from gradatim.graph.errors import ArgumentTypeError, UnsupportedDType
 from gradatim.graph.node import Shape, mode
 from gradatim.random import Generator
 from gradatim.random.integers import DistributionError
@@ -105,7 +105,9 @@ def successes(
     """A bool tensor of `shape`, True with the `probability` (which broadcasts)."""
     source = source_of(generator)
     if not probability.dtype.is_floating_point:
-        raise DTypeError(f"bernoulli expects floating probabilities, got {probability.dtype.name}")
+        raise UnsupportedDType(
+            f"bernoulli expects floating probabilities, got {probability.dtype.name}"
+        )
     check_values(probability, lambda v: (v >= 0) & (v <= 1), "bernoulli expects p in [0, 1]")
     wide = dtypes.float64 if probability.dtype is dtypes.float64 else dtypes.float32
     units = in_memory_order(shape, strides, wide, lambda s: source.uniform(s, wide.numpy))

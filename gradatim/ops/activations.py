@@ -22,7 +22,8 @@ from typing import Any
 
 from gradatim import ops
 from gradatim.graph.dtypes import DType, bool_, float32
-from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
+from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError, UnsupportedDType
+from gradatim.ops.arguments import need_numbers
 from gradatim.tensor import Tensor, method, op
 
 # Self-Normalizing Neural Networks (Klambauer et al., 2017), equation 14.
@@ -37,7 +38,7 @@ def _overwrite(input: Tensor, function: Callable[..., Tensor], *args: Any) -> Te
 
 def _require_floating(name: str, input: Tensor) -> None:
     if not input.dtype.is_floating_point:
-        raise DTypeError(
+        raise UnsupportedDType(
             f"{name} expects a floating dtype, got {input.dtype}: cast the input with .float()"
         )
 
@@ -54,6 +55,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
         >>> gd.nn.functional.leaky_relu(gd.tensor([-1.0, 2.0]), 0.1)
         tensor([-0.1000,  2.0000])
     """
+    need_numbers("leaky_relu", negative_slope=negative_slope)
     if inplace:
         return _overwrite(input, leaky_relu, negative_slope)
     return ops.where(input > 0, input, input * negative_slope)
@@ -166,6 +168,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 @op("Softplus")
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta * x)) / beta, a smooth ReLU; x itself where beta * x > `threshold`."""
+    need_numbers("softplus", beta=beta, threshold=threshold)
     scaled = input if beta == 1 else input * beta
     smooth = ops.log1p(ops.exp(ops.clamp(scaled, max=threshold)))
     if beta != 1:

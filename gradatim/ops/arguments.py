@@ -11,7 +11,13 @@ import numpy as np
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import BOOL, FLOATING, INTEGER, DType
-from gradatim.graph.errors import ArgumentTypeError, DTypeError, IndexOutOfRange, ShapeError
+from gradatim.graph.errors import (
+    ArgumentTypeError,
+    DTypeError,
+    IndexOutOfRange,
+    ShapeError,
+    WrongKind,
+)
 from gradatim.graph.node import Node, Shape
 from gradatim.realize import local
 from gradatim.tensor import Tensor, from_array
@@ -89,7 +95,13 @@ def as_tensor_operand(value: Any, where: str) -> Tensor:
         return value
     if isinstance(value, np.ndarray):
         return from_array(value.copy())
-    raise ArgumentTypeError(f"{where}: expected a Tensor or a number, got {type(value).__name__}")
+    if is_number(value):
+        raise WrongKind(
+            f"{where}: expected a Tensor, got {type(value).__name__}: make one with "
+            f"gd.tensor({value!r})"
+        )
+    advice = ": make one with gd.tensor(...)" if isinstance(value, (list, tuple)) else ""
+    raise WrongKind(f"{where}: expected a Tensor or a number, got {type(value).__name__}{advice}")
 
 
 def number_category(number: bool | int | float) -> int:
@@ -105,6 +117,15 @@ def need_tensors(where: str, **values: Any) -> None:
             raise ArgumentTypeError(
                 f"{where}(): argument '{name}' (position {position}) must be Tensor, not "
                 f"{type(value).__name__}: make it one with gd.tensor({value!r})"
+            )
+
+
+def need_numbers(where: str, **values: Any) -> None:
+    """Refuse what is no Python number (or tensor of one element), by name."""
+    for name, value in values.items():
+        if not is_number(value) and not (isinstance(value, Tensor) and value.numel() == 1):
+            raise ArgumentTypeError(
+                f"{where}(): argument '{name}' must be Number, not {type(value).__name__}"
             )
 
 

@@ -16,6 +16,7 @@ from gradatim.graph.node import Node
 from gradatim.ops.arguments import (
     as_number,
     is_number,
+    need_numbers,
     need_tensors,
     number_node,
     operands,
@@ -61,6 +62,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
         tensor([1.5000, 2.5000])
     """
     if not (isinstance(alpha, int) and alpha == 1):
+        _check_alpha("add", alpha, input, other)
         other = as_number(other) * alpha if is_number(other) else mul(other, alpha)
     return named(p.add(*operands(input, other, "add")), "Add")
 
@@ -69,6 +71,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """`input - alpha * other`, elementwise with broadcasting."""
     if not (isinstance(alpha, int) and alpha == 1):
+        _check_alpha("sub", alpha, input, other)
         other = as_number(other) * alpha if is_number(other) else mul(other, alpha)
     if _is_bool(input) or _is_bool(other):
         both = "two bool tensors" if _is_bool(input) and _is_bool(other) else "a bool tensor"
@@ -77,6 +80,19 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
             f"invert a mask, use the `~` or `logical_not()` operator instead."
         )
     return named(p.sub(*operands(input, other, "sub")), "Sub")
+
+
+def _check_alpha(where: str, alpha: Any, *values: Any) -> None:
+    """That a factor is a number, and whole for integers."""
+    need_numbers(where, alpha=alpha)
+    if isinstance(alpha, float) and not any(
+        value.dtype.is_floating_point if isinstance(value, Tensor) else isinstance(value, float)
+        for value in values
+    ):
+        raise DTypeError(
+            f"{where}: for integral input tensors, argument alpha must not be a floating point "
+            f"number, got {alpha}"
+        )
 
 
 def _is_bool(value: Any) -> bool:
@@ -169,7 +185,9 @@ def pow(input: Any, exponent: Any) -> Tensor:
     """`input ** exponent`, elementwise with broadcasting."""
     a, b = operands(input, exponent, "pow")
     if not a.dtype.is_floating_point and b.primitive is p.CONSTANT and b.params[0] < 0:
-        raise DTypeError("Integers to negative integer powers are not allowed.")
+        raise DTypeError(
+            "Integers to negative integer powers are not allowed: cast them with .float()"
+        )
     overload = "" if is_number(exponent) else ":2" if is_number(input) else ":1"
     return named(p.pow_(a, b), f"Pow{overload}")
 
@@ -281,4 +299,10 @@ def addcmul(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Ten
 @op("Addcdiv")
 def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """`input + value * tensor1 / tensor2`."""
+    if all(isinstance(t, Tensor) and not t.dtype.is_floating_point for t in (tensor1, tensor2)):
+        raise DTypeError(
+            f"addcdiv does not divide integers, got {tensor1.dtype.name} and "
+            f"{tensor2.dtype.name}: cast one with .float(), or write input + value * "
+            f"tensor1.div(tensor2, rounding_mode='trunc')"
+        )
     return add(input, div(tensor1 if value == 1 else mul(tensor1, value), tensor2))

@@ -8,9 +8,10 @@ from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType, as_dtype
 from gradatim.graph.errors import (
-    DTypeError,
+    ArgumentError,
 )
 from gradatim.memory_format import order_of
+from gradatim.ops.arguments import need_tensors
 from gradatim.tensor import Device, Tensor, method, op, wrap
 
 
@@ -86,7 +87,10 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         found = [d for d, text in _TYPE_NAMES.items() if text == name]
         if found:
             return _to_dtype(self, found[0])
-        raise DTypeError(f"invalid type: {dtype!r}")
+        raise ArgumentError(
+            f"invalid type: {dtype!r}, expected one of {', '.join(_TYPE_NAMES.values())}, "
+            f"or a dtype"
+        )
     return _to_dtype(self, as_dtype(dtype))
 
 
@@ -118,6 +122,7 @@ for _name, _dtype in (
 @method()
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """The tensor with another's dtype."""
+    need_tensors("type_as", other=other)
     return _to_dtype(self, other.dtype)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from gradatim import ops
 from gradatim.graph.dtypes import int64, uint8
-from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
+from gradatim.graph.errors import ArgumentError, DTypeError, ElementOutOfRange, ShapeError
+from gradatim.ops._places import known_values
 from gradatim.ops.activations import log_softmax
 from gradatim.ops.loss_reduction import choose_reduction, reduce_loss, takes_tensors
 from gradatim.tensor import Tensor, op
@@ -62,6 +63,20 @@ def _check_indices(name: str, input: Tensor, target: Tensor, axis: int) -> None:
     )
 
 
+def _check_classes(target: Tensor, classes: int, ignore_index: int) -> None:
+    """Refuse a class that is none, at once where the targets are known: the usual case. Others are
+    refused where they are computed, by `gather`."""
+    known = known_values(target)
+    if known is None or not known.size or 0 <= known.min() <= known.max() < classes:
+        return
+    wrong = known[((known < 0) | (known >= classes)) & (known != ignore_index)]
+    if wrong.size:
+        raise ElementOutOfRange(
+            f"Target {wrong[0]} is out of bounds: the {classes} classes of the input are numbered "
+            f"from 0 to {classes - 1}"
+        )
+
+
 def _check_weight(weight: Tensor | None, classes: int) -> None:
     if weight is not None and tuple(weight.shape) != (classes,):
         raise ShapeError(
@@ -80,6 +95,7 @@ def _negative_log_likelihood(
 ) -> Tensor:
     if target.dtype is uint8:
         target = target.to(int64)
+    _check_classes(target, input.shape[axis], ignore_index)
     counted = target != ignore_index
     index = ops.where(counted, target, 0)  # ignore_index itself may lie outside the classes
     picked = ops.gather(input, axis, index.unsqueeze(axis)).squeeze(axis)

@@ -9,7 +9,7 @@ from typing import Any
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, UnsupportedDType
 from gradatim.graph.node import Node
 from gradatim.ops.arguments import (
     as_number,
@@ -28,7 +28,7 @@ def _bitwise(name: str, build: Callable[[Node, Node], Node], text: str) -> Any:
     def function(input: Any, other: Any) -> Tensor:
         a, b = operands(input, other, name)
         if a.dtype.is_floating_point:
-            raise DTypeError(f'"{name}" is for integers and bools, got {a.dtype.name}')
+            raise UnsupportedDType(f'"{name}" is for integers and bools, got {a.dtype.name}')
         return wrap(build(a, b))
 
     function.__name__ = function.__qualname__ = name
@@ -168,10 +168,12 @@ def allclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
     """Whether `isclose` holds everywhere."""
+    need_tensors("allclose", input=input, other=other)
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
 @method()
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape and the same elements."""
+    need_tensors("equal", input=input, other=other)
     return input.shape == other.shape and bool(eq(input, other).all())

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gradatim.graph.dtypes import bfloat16, float16, float32, float64
-from gradatim.graph.errors import DTypeError, ShapeError
-from gradatim.ops.arguments import wrap_dim
+from gradatim.graph.errors import ShapeError, UnsupportedDType
+from gradatim.ops.arguments import need_tensors, wrap_dim
 from gradatim.tensor import Tensor, from_array, method
 
 Array = np.ndarray[Any, Any]
@@ -32,6 +32,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
         tensor([[0, 0],
                 [1, 1]])
     """
+    need_tensors("nonzero", input=input)
     values = input._value() != 0
     if as_tuple:
         return tuple(from_array(column) for column in np.nonzero(np.atleast_1d(values)))
@@ -59,7 +60,9 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         tensor([1, 0, 2])
     """
     if not input.dtype.is_integer:
-        raise DTypeError(f"bincount expects integers, got {input.dtype.name}: cast it with .long()")
+        raise UnsupportedDType(
+            f"bincount expects integers, got {input.dtype.name}: cast it with .long()"
+        )
     if minlength < 0:
         raise ShapeError(f"minlength should be >= 0, got {minlength}")
     values = input._value()

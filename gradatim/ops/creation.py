@@ -13,7 +13,7 @@ from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType, as_dtype
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
-from gradatim.ops.arguments import as_number, is_number, number_node, shape_argument
+from gradatim.ops.arguments import as_number, is_number, need_numbers, number_node, shape_argument
 from gradatim.realize import Cell
 from gradatim.tensor import Device, Tensor, from_array, method, wrap
 
@@ -77,7 +77,8 @@ def _as_array(data: Any, wanted: DType | None) -> np.ndarray[Any, Any]:
         leaves: list[Any] = []
         _collect(data, shape, 0, leaves)
         return _from_leaves(data, shape, leaves, wanted)
-    raise ArgumentTypeError(
+    error = ArgumentTypeError if isinstance(data, (str, bytes)) else DTypeError  # as PyTorch has it
+    raise error(
         f"tensor() expects numbers, nested sequences of them, an array or a tensor, got "
         f"{type(data).__name__}"
     )
@@ -148,7 +149,14 @@ def _from_leaves(
             number = as_number(leaf)
             if isinstance(number, int) and not low <= number <= high:
                 if wanted is dtypes.int64:
-                    raise DTypeError(f"Overflow when unpacking long: {number}")
+                    raise ArgumentError(
+                        f"Overflow when unpacking long: {number} is outside int64's range, "
+                        f"-2**63 to 2**63 - 1; give dtype=gd.float64 to have it rounded"
+                    )
+                raise DTypeError(
+                    f"value cannot be converted to type {wanted.name} without overflow: {number}"
+                )
+            if isinstance(number, float) and not math.isfinite(number):
                 raise DTypeError(
                     f"value cannot be converted to type {wanted.name} without overflow: {number}"
                 )
@@ -307,6 +315,8 @@ def _like(number: int | None) -> Any:
         input: Tensor, *args: Any, dtype: Any = None, device: Any = None,
         requires_grad: bool = False, memory_format: Any = None, layout: Any = None,
     ) -> Tensor:  # fmt: skip
+        if not isinstance(input, Tensor):
+            raise ArgumentTypeError(f"expected a Tensor to be like, got {type(input).__name__}")
         fill = args[0] if number is None else number
         kind = input.dtype if dtype is None else as_dtype(dtype)
         return full(input.shape, fill, dtype=kind, requires_grad=requires_grad)
@@ -374,6 +384,7 @@ def arange(
         start, end = 0, start
     start, end, step = (v.item() if isinstance(v, Tensor) else as_number(v)
                         for v in (start, end, step))  # fmt: skip
+    need_numbers("arange", start=start, end=end, step=step)
     for bound in (start, end):
         if bound != bound or abs(bound) == math.inf:
             raise ArgumentError(f"unsupported range: {start} -> {end}")
@@ -385,6 +396,10 @@ def arange(
         raise ArgumentError(
             f"upper bound and lower bound inconsistent with step sign: "
             f"start {start}, end {end}, step {step}"
+        )
+    if abs(end - start) / abs(step) >= 2**60:
+        raise ArgumentError(
+            f"arange from {start} to {end} in steps of {step} has more elements than fit in memory"
         )
     integers = all(isinstance(v, int) for v in (start, end, step))
     if dtype is None:
@@ -437,6 +452,7 @@ def range(
         start, end = 0, start
     start, end, step = (v.item() if isinstance(v, Tensor) else as_number(v)
                         for v in (start, end, step))  # fmt: skip
+    need_numbers("arange", start=start, end=end, step=step)
     kind = dtypes.get_default_dtype() if dtype is None else as_dtype(dtype)
     if step == 0:
         raise ArgumentError("step must be nonzero")
@@ -509,6 +525,12 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     swap = indexing == "xy" and len(tensors) >= 2
     if swap:
         tensors = (tensors[1], tensors[0], *tensors[2:])
+    for position, t in enumerate(tensors):
+        if t.ndim > 1:
+            raise ShapeError(
+                f"meshgrid: expected tensors of 0 or 1 dimension, got shape {list(t.shape)} at "
+                f"position {position}: flatten it with .reshape(-1)"
+            )
     shape = tuple(t.numel() for t in tensors)
     grids = [
         t.reshape([n if j == k else 1 for j, n in enumerate(shape)]).expand(shape)

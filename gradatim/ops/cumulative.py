@@ -13,7 +13,7 @@ from typing import Any
 from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import as_dtype, bool_, int64
-from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
+from gradatim.graph.errors import ArgumentError, ShapeError, UnsupportedDType
 from gradatim.graph.node import Node
 from gradatim.ops._aliases import numpy_names
 from gradatim.ops.arguments import as_tensor_operand, number_node, wrap_dim
@@ -106,7 +106,7 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log Σ exp(x) of each element and all before it along `dim`, without overflow."""
     x = as_tensor_operand(input, "logcumsumexp")._read()
     if not x.dtype.is_floating_point:
-        raise DTypeError(
+        raise UnsupportedDType(
             f"logcumsumexp is not implemented for {x.dtype.name}: cast it with .float()"
         )
     axis = wrap_dim(dim, x.ndim)

@@ -299,6 +299,7 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
         >>> gd.bernoulli(gd.tensor([0.0, 1.0, 1.0]))
         tensor([0., 1., 1.])
     """
+    need_tensors("bernoulli", input=input)
     if p is not None:
         mask = dropout_mask(input.shape, float(p), input.dtype, generator, always=True)
     else:

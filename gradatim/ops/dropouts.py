@@ -17,6 +17,7 @@ from gradatim import ops
 from gradatim.graph import primitives as p
 from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError, UnsupportedDType
 from gradatim.ops._drawing import source_of
+from gradatim.ops.arguments import need_numbers
 from gradatim.ops.draws import dropout_mask
 from gradatim.realize import drawn
 from gradatim.tensor import Tensor, named
@@ -36,6 +37,7 @@ __all__ = [
 
 def check_probability(p: float) -> None:
     """Refuse a dropout probability that is none."""
+    need_numbers("dropout", p=p)
     if not 0 <= p <= 1:
         raise ArgumentError(f"dropout probability has to be between 0 and 1, but got {p}")
 

@@ -14,7 +14,12 @@ from typing import Any
 
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_, int64
-from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
+from gradatim.graph.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    ShapeError,
+    UnsupportedDType,
+)
 from gradatim.graph.node import Node, Shape
 from gradatim.ops.arguments import as_tensor_operand, result_dtype
 from gradatim.tensor import Tensor, named
@@ -78,7 +83,7 @@ def _parse(args: Sequence[Any]) -> tuple[list[Group], Group | None, list[Any]]:
     """The groups of the operands, that of the result if it is said, and the operands."""
     if len(args) >= 2 and isinstance(args[0], str):
         operands = list(args[1:])
-        if len(operands) == 1 and not isinstance(operands[0], Tensor):
+        if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
             operands = list(operands[0])
         left, arrow, right = args[0].partition("->")
         groups = [
@@ -86,6 +91,11 @@ def _parse(args: Sequence[Any]) -> tuple[list[Group], Group | None, list[Any]]:
         ]
         result = _letters(right, "the result", args[0]) if arrow else None
     elif len(args) >= 2:
+        if any(isinstance(group, str) for group in args):
+            raise ArgumentTypeError(
+                "einsum(): the equation string comes first, before the operands: "
+                "einsum('ij->ji', x)"
+            )
         operands = list(args[: len(args) // 2 * 2 : 2])
         groups = [_numbered(group) for group in args[1::2]]
         result = _numbered(args[-1]) if len(args) % 2 else None
@@ -266,7 +276,9 @@ def _join(first: Term, second: Term, kept: set[Label]) -> Term:
     if not gone:
         return _product(a, a_labels, b, b_labels, labels), labels
     if a.dtype is b.dtype is bool_:
-        raise DTypeError('"einsum" is not implemented for bool: cast it with .int() or .float()')
+        raise UnsupportedDType(
+            '"einsum" is not implemented for bool: cast it with .int() or .float()'
+        )
     return p.contract(
         a,
         b,

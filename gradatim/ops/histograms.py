@@ -14,7 +14,7 @@ import numpy as np
 
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import int64
-from gradatim.graph.errors import ArgumentTypeError, DTypeError, ShapeError
+from gradatim.graph.errors import ArgumentTypeError, DTypeError, ShapeError, UnsupportedDType
 from gradatim.graph.node import Node
 from gradatim.ops.arguments import as_tensor_operand
 from gradatim.ops.results import result_type
@@ -26,7 +26,7 @@ __all__ = ["histc", "histogram", "histogramdd"]
 
 def _floating(x: Tensor, name: str) -> None:
     if not x.dtype.is_floating_point or x.dtype.itemsize == 2:
-        raise DTypeError(
+        raise UnsupportedDType(
             f'"{name}" is not implemented for {x.dtype.name}: cast it with .float() or .double()'
         )
 

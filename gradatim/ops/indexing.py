@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,6 +123,10 @@ def narrow(input: Tensor, dim: int, start: Any, length: Any) -> Tensor:
 
 # --- x[...] --------------------------------------------------------------------------------------
 
+# What an integer index of a 0-d tensor gives instead of an error. Each is asked in turn; None is no
+# answer. (The front end for PyTorch is there: `loss.data[0]` was its way to say `loss.item()`.)
+OF_A_SCALAR: list[Callable[[Tensor, int], Any]] = []
+
 
 @method("__getitem__")
 def _get_item(self: Tensor, index: Any) -> Tensor:
@@ -136,6 +141,11 @@ def _get_item(self: Tensor, index: Any) -> Tensor:
             )
         place = index % size
         return _along(self, 0, place, place + 1, 1, True, "Select")
+    if kind is int and OF_A_SCALAR:
+        for answer in OF_A_SCALAR:
+            found = answer(self, index)
+            if found is not None:
+                return found
     if kind is slice and self.ndim:
         return _along(self, 0, *slice_bounds(index, self.shape[0]), False, "Slice")
     if isinstance(index, Tensor) and index.ndim and self.ndim and index.dtype in INDICES:

@@ -11,7 +11,7 @@ from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
 from gradatim.graph.errors import ArgumentTypeError, DTypeError, ShapeError
 from gradatim.graph.node import Node, mode
-from gradatim.ops.arguments import as_number, is_number, number_node
+from gradatim.ops.arguments import as_number, is_number, need_numbers, number_node
 from gradatim.ops.movement import squeeze, t, transpose, unsqueeze
 from gradatim.tensor import METHODS, Tensor, from_array, method, wrap
 
@@ -38,7 +38,8 @@ def fitted(node: Node, shape: tuple[int, ...], dtype: DType) -> Node:
     if node.dtype.category > dtype.category:
         raise DTypeError(
             f"result type {_LONG_NAMES[node.dtype.name]} can't be cast to the desired output type "
-            f"{_LONG_NAMES[dtype.name]}"
+            f"{_LONG_NAMES[dtype.name]}: an in-place operation keeps the dtype, so cast the tensor "
+            f"first, or use the operation that makes a new one"
         )
     return p.cast(node, dtype)
 
@@ -111,6 +112,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
             )
         node = p.cast(value._read(), self.dtype)
     else:
+        need_numbers("fill_", value=value)
         node = number_node(as_number(value), self.dtype)
     self._write(p.expand(node, tuple(self.shape)) if self.ndim else p.copy(node), fresh=True)
     self._op = "Fill"

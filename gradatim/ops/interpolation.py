@@ -366,10 +366,9 @@ def _for_each(value: Any, rank: int, name: str, x: Node) -> tuple[Any, ...]:
         return (value,) * rank
     if len(value) != rank:
         raise ArgumentError(
-            f"Input and {name} must have the same number of spatial dimensions, but got input with "
-            f"spatial dimensions of {list(x.shape[2:])} and {name} of {list(value)}. Please "
-            f"provide input tensor in (N, C, d1, d2, ...,dK) format and {name} in "
-            f"(d1, d2, ...,dK) format."
+            f"Input and {name} must have the same number of spatial dimensions, got an input of "
+            f"{list(x.shape)}, with the sizes {list(x.shape[2:])} behind batch and channels, and "
+            f"{name} {list(value)}"
         )
     return tuple(value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gradatim.graph import dtypes
@@ -25,6 +25,11 @@ def _parts(tensors: Any, where: str) -> list[Tensor]:
     if isinstance(tensors, Tensor):
         raise ArgumentTypeError(
             f"{where}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor"
+        )
+    if not isinstance(tensors, Iterable):
+        raise ArgumentTypeError(
+            f"{where}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+            f"{type(tensors).__name__}"
         )
     parts = list(tensors)
     for k, part in enumerate(parts):
@@ -53,7 +58,7 @@ def cat(tensors: Any, dim: int = 0, *, axis: int | None = None) -> Tensor:
     if axis is not None:
         dim = axis
     if not parts:
-        raise ArgumentError("torch.cat(): expected a non-empty list of Tensors")
+        raise ArgumentError("cat(): expected a non-empty list of Tensors")
     for part in parts:
         if part.ndim == 0:
             raise ShapeError("zero-dimensional tensor (at position 0) cannot be concatenated")
@@ -239,6 +244,8 @@ def flipud(input: Tensor) -> Tensor:
 @op("Roll")
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements moved along dimensions; what falls off one end comes back at the other."""
+    if isinstance(shifts, str):
+        raise ArgumentTypeError(f"roll(): argument 'shifts' must be ints, not {shifts!r}")
     if isinstance(shifts, Sequence) and not shifts:
         raise ShapeError("`shifts` required: how far to roll, for each of the dimensions")
     if dims is None or (isinstance(dims, Sequence) and not dims):

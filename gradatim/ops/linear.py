@@ -13,7 +13,7 @@ from typing import Any
 
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType, bool_
-from gradatim.graph.errors import DTypeError, ShapeError
+from gradatim.graph.errors import DTypeError, ShapeError, UnsupportedDType
 from gradatim.graph.node import Node, Shape
 from gradatim.ops.arguments import as_number, as_tensor_operand, number_node
 from gradatim.tensor import Tensor, method, named
@@ -42,7 +42,9 @@ def read_pair(input: Any, other: Any, where: str) -> tuple[Node, Node]:
     a = (input if isinstance(input, Tensor) else as_tensor_operand(input, where))._read()
     b = (other if isinstance(other, Tensor) else as_tensor_operand(other, where))._read()
     if a.dtype is bool_ and b.dtype is bool_:
-        raise DTypeError(f'"{where}" is not implemented for bool: cast it with .int() or .float()')
+        raise UnsupportedDType(
+            f'"{where}" is not implemented for bool: cast it with .int() or .float()'
+        )
     return a, b
 
 

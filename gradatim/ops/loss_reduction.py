@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from gradatim import ops
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError
+from gradatim.graph.errors import ArgumentError, WrongKind
 from gradatim.tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,7 +53,7 @@ def need_tensors(where: str, **given: Any) -> None:
     """Refuse what is no Tensor, by name."""
     for name, value in given.items():
         if not isinstance(value, Tensor):
-            raise ArgumentTypeError(
+            raise WrongKind(
                 f"{where}: {name} must be a Tensor, got {type(value).__name__}: make one with "
                 f"gd.tensor(...)"
             )

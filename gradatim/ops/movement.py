@@ -12,11 +12,12 @@ from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType
 from gradatim.graph.errors import (
     ArgumentError,
+    ArgumentTypeError,
     IndexOutOfRange,
     ShapeError,
 )
 from gradatim.graph.node import Shape
-from gradatim.ops.arguments import shape_argument, wrap_dim, wrap_dims
+from gradatim.ops.arguments import need_tensors, shape_argument, wrap_dim, wrap_dims
 from gradatim.tensor import Tensor, method, wrap
 
 
@@ -31,7 +32,7 @@ def _named_view(
 def _infer(shape: Shape, size: int, given: Any) -> Shape:
     """Replace one -1 by what is left."""
     if shape.count(-1) > 1:
-        raise ShapeError("only one dimension can be inferred")
+        raise ShapeError(f"only one dimension can be inferred, got {list(shape)}")
     if any(n < -1 for n in shape):
         raise ShapeError(f"invalid shape dimension {min(shape)}: sizes are not negative")
     if -1 in shape:
@@ -107,9 +108,8 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
         dims = tuple(dims[0])
     if len(dims) != input.ndim:
         raise ShapeError(
-            f"permute(sparse_coo): number of dimensions in the tensor input does not match the "
-            f"length of the desired ordering of dimensions i.e. input.dim() = {input.ndim} is not "
-            f"equal to len(dims) = {len(dims)}"
+            f"permute(): expected one entry for each of the {input.ndim} dimensions of the shape "
+            f"{list(input.shape)}, got {len(dims)}: {list(dims)}"
         )
     axes = tuple(wrap_dim(d, input.ndim) for d in dims)
     if len(set(axes)) != len(axes):
@@ -222,6 +222,7 @@ def expand(input: Tensor, *sizes: Any, implicit: bool = False) -> Tensor:
 @method()
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """`expand` to another tensor's shape."""
+    need_tensors("expand_as", other=other)
     return expand(self, *other.shape)
 
 
@@ -324,6 +325,10 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
             raise ShapeError(f"split expects split_size be non-negative, but got split_size={size}")
         sizes = [min(size, extent - at) for at in range(0, extent, size)] if extent else [0]
     else:
+        if isinstance(split_size_or_sections, str):
+            raise ArgumentTypeError(
+                f"split(): expected a size or a list of sizes, got {split_size_or_sections!r}"
+            )
         sizes = [int(n) for n in split_size_or_sections]
         if sum(sizes) != extent or min(sizes, default=0) < 0:
             raise ShapeError(
@@ -341,6 +346,10 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
 @method()
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of equal size (the last may be smaller), as views."""
+    if not hasattr(chunks, "__index__"):
+        raise ArgumentTypeError(
+            f"chunk(): argument 'chunks' must be int, not {type(chunks).__name__}"
+        )
     if chunks <= 0:
         raise ShapeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     k = wrap_dim(dim, input.ndim)

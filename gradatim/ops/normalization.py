@@ -114,7 +114,10 @@ def batch_norm(
         )
     for tensor, name in running:
         if tensor is not None and tuple(tensor.shape) != (channels,):
-            raise ShapeError(f"{name} should contain {channels} elements not {tensor.numel()}")
+            raise ShapeError(
+                f"{name} should contain {channels} elements not {tensor.numel()}: the input has "
+                f"{channels} channels"
+            )
     wide = widened(x)
     shape = (channels, *[1] * (x.ndim - 2))
     if training:

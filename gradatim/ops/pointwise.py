@@ -9,7 +9,7 @@ from typing import Any
 
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_, float32, float64, int32, int64
-from gradatim.graph.errors import DTypeError, ShapeError
+from gradatim.graph.errors import DTypeError, ShapeError, UnsupportedDType
 from gradatim.graph.node import Node
 from gradatim.graph.scan import close_over
 from gradatim.graph.scan import scan as scan_results
@@ -37,7 +37,7 @@ def _integers(a: Any, b: Any, name: str) -> tuple[Node, Node]:
     need_tensors(name, input=a, other=b)
     x, y = operands(a, b, name)
     if not x.dtype.is_integer:
-        raise DTypeError(f'"{name}" is for integers, got {x.dtype.name}')
+        raise UnsupportedDType(f'"{name}" is for integers, got {x.dtype.name}')
     return x, y
 
 

@@ -48,6 +48,10 @@ def searchsorted(
             f"{where}: side and right can't be set to opposites, got side of left while right was "
             f"True"
         )
+    if not isinstance(input, Tensor) and not is_number(input):
+        raise ArgumentTypeError(
+            f"{where}: argument 'input' must be a Tensor or a Number, not {type(input).__name__}"
+        )
     if sorted_sequence.ndim == 0:
         raise ShapeError(
             f"{where}: boundaries tensor should have positive dimension, but got 0 dimension"

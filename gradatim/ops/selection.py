@@ -15,6 +15,7 @@ from gradatim.ops.arguments import (
     as_number,
     floating_operand,
     is_number,
+    need_numbers,
     need_tensors,
     number_node,
     operands,
@@ -67,6 +68,10 @@ def lerp(input: Tensor, end: Any, weight: Any) -> Tensor:
             raise DTypeError(
                 f"expected dtype {input.dtype.name} for `{name}` but got dtype {value.dtype.name}"
             )
+    if not isinstance(weight, Tensor) and not is_number(weight):
+        raise ArgumentTypeError(
+            f"lerp(): argument 'weight' must be a Number or a Tensor, not {type(weight).__name__}"
+        )
     difference = sub(end, input)
     if is_number(weight):
         if weight < 0.5:
@@ -122,6 +127,12 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """
     if min is None and max is None:
         raise ArgumentError("clamp: At least one of 'min' or 'max' must not be None")
+    for name, bound in (("min", min), ("max", max)):
+        if bound is not None and not isinstance(bound, Tensor) and not is_number(bound):
+            raise ArgumentTypeError(
+                f"clamp(): argument '{name}' must be a Number or a Tensor, not "
+                f"{type(bound).__name__}"
+            )
     dtype = result_dtype(*(v for v in (input, min, max) if v is not None))
     x = p.cast(input._read(), dtype)
     for bound, beyond in ((min, p.lt), (max, p.gt)):
@@ -187,8 +198,10 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     if condition.dtype is not bool_:
         raise DTypeError(
             f"masked_fill_ only supports boolean masks, but got mask with dtype "
-            f"{condition.dtype.name}"
+            f"{condition.dtype.name}: make one with a comparison, or .bool()"
         )
+    if not isinstance(value, Tensor):
+        need_numbers("masked_fill", value=value)
     if isinstance(value, Tensor) and value.ndim:
         raise ShapeError(
             f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "

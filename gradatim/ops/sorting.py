@@ -9,7 +9,7 @@ from typing import Any
 
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_, int64
-from gradatim.graph.errors import DTypeError, IndexOutOfRange, ShapeError
+from gradatim.graph.errors import ArgumentTypeError, DTypeError, IndexOutOfRange, ShapeError
 from gradatim.graph.node import Node
 from gradatim.ops._aliases import numpy_names
 from gradatim.ops.arguments import as_tensor_operand, wrap_dim
@@ -105,6 +105,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         raise DTypeError("topk does not support bool dtypes on CPU: cast it with .int()")
     axis = wrap_dim(dim, x.ndim)
     size = x.shape[axis] if x.ndim else 1
+    if not hasattr(k, "__index__"):
+        raise ArgumentTypeError(f"topk(): argument 'k' must be int, not {type(k).__name__}")
     if not 0 <= k <= size:
         raise ShapeError(f"selected index k out of range: got k={k} for {size} elements")
     values, indices = _sorted_part(x, axis, largest, 0, k)

@@ -13,7 +13,7 @@ from typing import Any
 
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import float32
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, UnsupportedDType
 from gradatim.graph.formula import Formula, log, log1p, sign, where
 from gradatim.graph.polygamma import polygamma as polygamma_node
 from gradatim.graph.polygamma import zeta as zeta_formula
@@ -273,7 +273,7 @@ def _incomplete(name: str, formula: Function, sign_: int, text: str) -> Callable
             as_tensor_operand(value, name)
         a, x = operands(input, other, name)
         if not a.dtype.is_floating_point:
-            raise DTypeError(
+            raise UnsupportedDType(
                 f'"{name}" is not implemented for {a.dtype.name}: cast the input with .float()'
             )
 

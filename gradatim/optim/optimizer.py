@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from gradatim.autograd import RemovableHandle
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, Error
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, MissingKey
 from gradatim.optim import checkpoint, hooks
 from gradatim.optim.checkpoint import Group
 from gradatim.tensor import Tensor
@@ -26,12 +26,6 @@ class _Required:
 
 
 required = _Required()
-
-
-class MissingKey(Error, KeyError):
-    """An entry that a parameter group lacks."""
-
-    __str__ = Exception.__str__  # KeyError's would print the message in quotes
 
 
 class Optimizer:

@@ -192,8 +192,8 @@ def _seed(seed: Any) -> int:
         seed = int(seed)
     except TypeError:
         raise ArgumentTypeError(f"a seed is a whole number, got {type(seed).__name__}") from None
-    except (ValueError, OverflowError) as error:
-        raise ArgumentError(str(error)) from None
+    except (ValueError, OverflowError):
+        raise ArgumentError(f"a seed is a whole number, got {seed!r}") from None
     if not -(2**63) <= seed < 2**64:
         raise ArgumentError(
             f"Overflow when unpacking long long: a seed is from -2**63 to 2**64 - 1, got {seed}"

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.graph.errors import DTypeError, ShapeError
+from gradatim.graph.errors import DTypeError, ShapeError, UnsupportedDType
 from gradatim.random.arithmetic import CHUNK, fused_multiply_add, libm, piecewise
 from gradatim.random.binomial import successes
 from gradatim.random.integers import DIGITS, LARGEST, DistributionError, WholeNumbers, cast
@@ -363,7 +363,7 @@ def _poisson(rate: float, unit: Callable[[], float]) -> int:
 def _floating(dtype: Any, name: str) -> np.dtype[Any]:
     dtype = np.dtype(dtype)
     if dtype.name not in DIGITS:
-        raise DTypeError(f"{name} draws floating numbers, and cannot give {dtype.name}")
+        raise UnsupportedDType(f"{name} draws floating numbers, and cannot give {dtype.name}")
     return dtype
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from gradatim.data import TablePreprocessor
 from gradatim.data.image_preprocessing import ImagePreprocessor
 from gradatim.data.series_preprocessing import SeriesPreprocessor
-from gradatim.graph.errors import ArgumentTypeError, CheckpointError
+from gradatim.graph.errors import CheckpointError, WrongKind
 from gradatim.nn import Module
 from gradatim.random import fork_rng
 from gradatim.tensor import Tensor
@@ -85,7 +85,7 @@ def load(
     """
     if not isinstance(f, str | os.PathLike):
         if not hasattr(f, "read"):
-            raise ArgumentTypeError(
+            raise WrongKind(
                 f"gd.load takes a path or a file open for reading, got {type(f).__name__}"
             )
         return _into(load_weights(f, "the file"), model, "the file")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gradatim.graph.errors import CheckpointError
+from gradatim.graph.errors import CheckpointError, CheckpointNotFound, ForeignPickle
 from gradatim.nn.state_dict import StateDict
 from gradatim.weights.archive import LEGACY, read_archive
 from gradatim.weights.unpickling import Damaged, Refused
@@ -39,12 +39,12 @@ def load_weights(file: BinaryIO, name: str) -> Any:
     file.seek(0)
     start = file.read(64)
     if start[:1] == b"\x80":
-        raise CheckpointError(f"{name} {_bare_pickle(start)}")
+        raise ForeignPickle(f"{name} {_bare_pickle(start)}")
     file.seek(0)
     try:
         return read_archive(file)
     except Refused as error:
-        raise CheckpointError(f"{name} {error}") from None
+        raise ForeignPickle(f"{name} {error}") from None
     except Damaged as error:
         raise CheckpointError(f"{name} is damaged: {error}; use another copy") from None
     except MemoryError:
@@ -89,6 +89,6 @@ def open_binary(path: str | os.PathLike[str]) -> BinaryIO:
     try:
         return open(path, "rb")
     except FileNotFoundError:
-        raise CheckpointError(f"there is no model file at {path}") from None
+        raise CheckpointNotFound(f"there is no model file at {path}") from None
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error

@@ -15,7 +15,7 @@ import numpy as np
 
 from gradatim.device import Device
 from gradatim.graph.dtypes import DType
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError
+from gradatim.graph.errors import ArgumentError, Unpicklable
 from gradatim.nn.parameter import Parameter
 from gradatim.size import Size
 from gradatim.tensor import Tensor
@@ -61,7 +61,7 @@ class Pickler:
         for kind, writer in WRITERS:
             if isinstance(value, kind):
                 return writer(self, value, path)
-        raise ArgumentTypeError(
+        raise Unpicklable(
             f"gd.save cannot write {_named(path)}, a {type(value).__name__}: it takes tensors, "
             "numbers, text, None, and dicts, lists and tuples of them" + _advice(value)
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, WrongKind
 from gradatim.tensor import Tensor
 from gradatim.weights.archive import write_archive
 from gradatim.weights.pickling import Pickler
@@ -44,7 +44,7 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
         f.write(_as_archive(obj, "archive"))
         return
     if not isinstance(f, str | os.PathLike):
-        raise ArgumentTypeError(
+        raise WrongKind(
             f"gd.save(obj, f): f is a path or a file open for writing, got {type(f).__name__}"
         )
     path = Path(f)

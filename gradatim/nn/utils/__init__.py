@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 from gradatim import ops
 from gradatim.autograd import no_grad
-from gradatim.graph.errors import ArgumentTypeError, NonFiniteError, ShapeError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, NonFiniteError, ShapeError
 from gradatim.nn.utils import parametrizations as parametrizations
 from gradatim.nn.utils import parametrize as parametrize
 from gradatim.nn.utils import prune as prune
@@ -92,6 +93,8 @@ def clip_grad_norm_(
         >>> w.grad
         tensor([0.6000, 0.8000])
     """
+    if not isinstance(max_norm, Tensor):
+        max_norm = _number("max_norm", max_norm)
     gradients = _gradients(parameters)
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     _scale(gradients, max_norm, total)
@@ -141,9 +144,17 @@ def clip_grad_value_(
     parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
 ) -> None:
     """Cut each element of all gradients to ±`clip_value`."""
+    limit = _number("clip_value", clip_value)
     with no_grad():
         for gradient in _gradients(parameters):
-            gradient.clamp_(-float(clip_value), float(clip_value))
+            gradient.clamp_(-limit, limit)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ArgumentError(f"{name} must be a number, got {value!r}") from None
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:

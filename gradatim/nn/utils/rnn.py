@@ -133,9 +133,8 @@ def _check_lengths(lengths: np.ndarray[Any, Any], steps: Tensor) -> None:
         )
     if (np.diff(lengths) > 0).any():
         raise ShapeError(
-            "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You "
-            "can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to "
-            "sidestep this requirement if you do not need ONNX exportability."
+            f"lengths must be in decreasing order, got {lengths.tolist()}: sort the sequences, "
+            f"longest first, or give enforce_sorted=False"
         )
     if lengths[0] > steps.shape[0]:
         raise ShapeError(
@@ -202,6 +201,10 @@ def pad_sequence(
         tensor([[1, 2],
                 [3, 0]])
     """
+    if not isinstance(sequences, Iterable):
+        raise ShapeError(
+            f"pad_sequence: expected a list of Tensors, got {type(sequences).__name__}"
+        )
     given = list(sequences)
     if not given:
         raise ShapeError("received an empty list of sequences")

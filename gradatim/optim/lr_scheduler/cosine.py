@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from gradatim.graph.errors import ArgumentError
+from gradatim.graph.errors import ArgumentError, ZeroDivisor
 from gradatim.optim.lr_scheduler.base import LRScheduler, Rate, option_of_groups, replayed
 from gradatim.optim.optimizer import Optimizer
 
@@ -29,6 +29,8 @@ class CosineAnnealingLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
+        if T_max == 0:
+            raise ZeroDivisor("T_max must be 1 or more, got 0")
         self.T_max = T_max
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)

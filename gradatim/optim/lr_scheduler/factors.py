@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 
-from gradatim.graph.errors import ArgumentError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, ZeroDivisor
 from gradatim.optim.lr_scheduler.base import LRScheduler, Rate, option_of_groups
 from gradatim.optim.optimizer import Optimizer
 
@@ -53,6 +53,8 @@ class StepLR(MultiplierLR):
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
+        if step_size == 0:
+            raise ZeroDivisor("step_size must be 1 or more, got 0")
         self.step_size = step_size
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -75,6 +77,10 @@ class MultiStepLR(MultiplierLR):
         gamma: float = 0.1,
         last_epoch: int = -1,
     ) -> None:
+        if not isinstance(milestones, Iterable):
+            raise ArgumentTypeError(
+                f"milestones must be a list of steps such as [{milestones!r}], got {milestones!r}"
+            )
         self.milestones = Counter(milestones)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)

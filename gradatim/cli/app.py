@@ -8,6 +8,7 @@ import typer
 from gradatim.cli import (
     bench,
     data,
+    draw,
     evaluate,
     explain,
     info,
@@ -53,5 +54,6 @@ app.command("info")(info.info)
 app.command("bench")(bench.bench)
 app.command("profile")(profile.profile)
 app.command("explain")(explain.explain)
+app.command("draw")(draw.draw)
 app.command("run", context_settings=run.SETTINGS)(run.run)
 app.add_typer(data.app, name="data")

@@ -22,7 +22,9 @@ def evaluate(
     from gradatim.train.saved import load_predictor
 
     model = load_predictor(run)
-    inputs, targets, source = _data(model, data)
+    if model.answers == "inputs":
+        return _evaluate_autoencoder(model, data)
+    inputs, targets, source = evaluation_data(model, data)
     outputs = model.outputs(inputs)
     print(f"{len(targets):,} rows of {source}")
     if model.classes is None:
@@ -31,7 +33,7 @@ def evaluate(
         _print_classification(model, outputs, targets)
 
 
-def _data(model: Predictor, path: str | None) -> tuple[np.ndarray, np.ndarray, str]:
+def evaluation_data(model: Predictor, path: str | None) -> tuple[np.ndarray, np.ndarray, str]:
     """Inputs, and targets as the preprocessing encodes them."""
     import numpy as np
 
@@ -40,6 +42,11 @@ def _data(model: Predictor, path: str | None) -> tuple[np.ndarray, np.ndarray, s
 
     if model.preprocessing is None:
         raise ArgumentError("this model was saved without preprocessing: it does not know tables")
+    if hasattr(model.preprocessing, "read"):
+        if path is None:
+            raise ArgumentError("on which data? gradatim evaluate RUN DATA")
+        cases = model.preprocessing.read(path, labelled=True)
+        return cases.inputs, cases.targets, path
     if path is not None:
         notes: list[str] = []
         table = read_table(path)
@@ -54,6 +61,21 @@ def _data(model: Predictor, path: str | None) -> tuple[np.ndarray, np.ndarray, s
         )
     digits = mnist()
     return model.inputs(digits.test_images).numpy(), digits.test_labels.astype(np.int64), "MNIST"
+
+
+def _evaluate_autoencoder(model: Predictor, path: str | None) -> None:
+    """How well it gives the inputs back: of a table, or of MNIST's test digits."""
+    from gradatim.data import mnist, read_table
+
+    if path is None and getattr(model.preprocessing, "image", None) == (28, 28):
+        inputs, path = model.inputs(mnist().test_images), "MNIST"
+    elif hasattr(model.preprocessing, "read"):
+        inputs = model.inputs(path)
+    else:
+        inputs = model.inputs(read_table(path))
+    error = float(((model.outputs(inputs) - inputs.numpy()) ** 2).mean())
+    print(f"{len(inputs):,} rows of {path}")
+    print(f"Mean squared error {error:.6f}")
 
 
 def _print_classification(model: Predictor, outputs: np.ndarray, targets: np.ndarray) -> None:

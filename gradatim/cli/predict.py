@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,11 @@ def predict(
     from gradatim.train.saved import load_predictor
 
     model = load_predictor(run)
-    if data.lower().endswith(PICTURES):
+    if model.answers == "inputs":
+        _encode(model, data, output)
+    elif hasattr(model.preprocessing, "read"):
+        _predict_cases(model, data, output)
+    elif data.lower().endswith(PICTURES):
         _predict_picture(model, data)
     else:
         _predict_table(model, data, output)
@@ -46,7 +51,6 @@ def _predict_picture(model: Predictor, path: str) -> None:
 
 def _predict_table(model: Predictor, path: str, output: str | None) -> None:
     from gradatim.data import read_table
-    from gradatim.data.files import replacing
     from gradatim.graph.errors import DataError
 
     if model.preprocessing is None:
@@ -55,8 +59,42 @@ def _predict_table(model: Predictor, path: str, output: str | None) -> None:
     notes: list[str] = []
     inputs = model.preprocessing.transform_features(table, source=path, notes=notes)
     outputs = model.outputs(inputs)
-    columns = answer_columns(model, outputs)
-    frame = _frame(columns)
+    _give(model, _frame(answer_columns(model, outputs)), path, output, notes)
+
+
+def _predict_cases(model: Predictor, path: str, output: str | None) -> None:
+    """Pictures, series or recordings: one answer for each, with its name."""
+    cases = model.preprocessing.read(path)
+    columns = answer_columns(model, model.outputs(cases.inputs))
+    _give(model, _frame({_free("case", columns): cases.names, **columns}), path, output)
+
+
+def _encode(model: Predictor, path: str, output: str | None) -> None:
+    """The codes of an autoencoder, and how well it gives the inputs back."""
+    from gradatim.data import read_table
+
+    if path.lower().endswith(PICTURES) or hasattr(model.preprocessing, "read"):
+        inputs = model.inputs(path)
+    else:
+        inputs = model.inputs(read_table(path))
+    codes = model.encode(inputs)
+    error = float(((model.outputs(inputs) - inputs.numpy()) ** 2).mean())
+    frame = _frame({f"code_{number}": codes[:, number] for number in range(codes.shape[1])})
+    _give(model, frame, path, output, ["these are the codes of an autoencoder"])
+    if output != "-":
+        print(f"Mean squared error of the reconstruction: {error:.6f}")
+
+
+def _free(name: str, taken: dict[str, Any]) -> str:
+    return name if name not in taken else _free(f"{name}_", taken)
+
+
+def _give(
+    model: Predictor, frame: Any, path: str, output: str | None, notes: Sequence[str] = ()
+) -> None:
+    """Write the answers to a file or to the terminal, and show the first."""
+    from gradatim.data.files import replacing
+
     output = output or f"{_stem(path)}-predictions.csv"
     if output == "-":
         print(frame.write_csv(), end="")
@@ -116,16 +154,16 @@ def _preview(model: Predictor, frame: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    names = model.preprocessing.targets
+    classes = model.classes
+    names = frame.columns[: len(frame.columns) - len(classes)] if classes else frame.columns[:8]
     table = Table(box=SIMPLE_HEAD)
     table.add_column("row", justify="right")
-    for name in [*names, "probability"] if model.classes else names:
-        table.add_column(name, justify="left" if model.classes else "right")
+    for name in [*names, "probability"] if classes else names:
+        table.add_column(name, justify="left" if classes else "right")
     for number, row in enumerate(frame.head(PREVIEW_ROWS).rows(), start=1):
-        if model.classes:
-            cells = [str(row[0]), f"{max(row[1:]):.1%}"]
-        else:
-            cells = [f"{value:.6g}" for value in row]
+        cells = [value if isinstance(value, str) else f"{value:.6g}" for value in row[: len(names)]]
+        if classes:
+            cells = [str(value) for value in row[: len(names)]] + [f"{max(row[len(names) :]):.1%}"]
         table.add_row(str(number), *cells)
     if frame.height > PREVIEW_ROWS:
         table.add_row("…")

@@ -6,20 +6,22 @@ from gradatim.train import plots
 from gradatim.train.job import Job, Results
 from gradatim.train.progress import clock
 from gradatim.train.run import Run
+from gradatim.train.types import find_type
 
 
 def introduce(job: Job, run: Run, resumed: bool) -> None:
     """What is going to happen, in a few lines."""
     recipe, problem = job.recipe, job.problem
-    sizes = "-".join(map(str, [problem.inputs, *recipe.hidden, problem.outputs]))
     count = sum(parameter.numel() for parameter in job.model.parameters())
     for note in problem.notes:
         print(f"Note      {note}")
     print(f"Data      {problem.title}: {_parts(job)}")
-    print(f"Network   {sizes}, {_words(recipe.activation)}; {count:,} parameters")
+    activation = f", {_words(recipe.activation)}" if recipe.hidden else ""
+    print(f"Network   {_network(job)}{activation}; {count:,} parameters")
+    cycle = " (up to it and down to 0)" if recipe.schedule == "one_cycle" else ""
     print(
         f"Training  {_words(recipe.loss)} loss, {recipe.optimizer}, learning rate "
-        f"{recipe.learning_rate:g}, batches of {recipe.batch_size:,}, seed {recipe.seed}"
+        f"{recipe.learning_rate:g}{cycle}, batches of {recipe.batch_size:,}, seed {recipe.seed}"
     )
     print(f"Run       {run.path}{' (continued)' if resumed else ''}\n", flush=True)
 
@@ -32,10 +34,24 @@ def conclude(job: Job, run: Run, results: Results) -> None:
     epochs = f"{len(history)} epoch{'s' * (len(history) != 1)}"
     print(f"\nDone      {epochs} in {clock(history.seconds)}: {_verdict(job, results)}")
     print(f"Saved     {run.path}{f' (see {pictures})' if pictures else ''}")
-    example = "digit.png" if job.recipe.data is None else "NEW.csv"
-    print(f"Next      gradatim predict {run.path} {example}")
-    if len(history) == job.recipe.epochs:
+    print(f"Next      gradatim predict {run.path} {job.problem.example}")
+    if len(history) == job.recipe.epochs and job.recipe.schedule != "one_cycle":
         print(f"          gradatim train --resume {run.path} --epochs {2 * len(history)}")
+
+
+def _network(job: Job) -> str:
+    """`784-1000-500-100-10`, with the name of the type where one was asked for."""
+    recipe, problem = job.recipe, job.problem
+    hidden = list(map(str, recipe.hidden))
+    if recipe.model is None:
+        return "-".join([str(problem.inputs), *hidden, str(problem.outputs)])
+    if problem.reconstructs:
+        hidden += hidden[-2::-1]
+    shape = list(problem.shape)
+    if problem.kind == "series":
+        shape[1] -= 1
+    title = find_type(recipe.model).title.lower()
+    return f"{title}, {'-'.join([' × '.join(map(str, shape)), *hidden, str(problem.outputs)])}"
 
 
 def _parts(job: Job) -> str:
@@ -75,6 +91,9 @@ def _draw(job: Job, run: Run, results: Results) -> str:
     if not plots.can_plot():
         return ""
     plots.plot_curves(run, results.history, job.problem.validation_use)
+    if job.problem.reconstructs and job.problem.kind == "image":
+        plots.plot_reconstructions(run, results.targets, results.answers, job.problem.shape)
+        return "curves.png, reconstructions.png"
     if not job.problem.classes:
         return "curves.png"
     plots.plot_confusion(run, results.targets, results.answers, job.problem.classes)

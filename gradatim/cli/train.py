@@ -19,7 +19,16 @@ DATA, NETWORK, TRAINING, RUN = "Data", "Network", "Training", "Run"
 
 def train(
     data: str = typer.Argument(
-        None, metavar="DATA", help="A table: CSV, TSV or Parquet. Without it, MNIST."
+        None,
+        metavar="DATA",
+        help="A table (CSV, TSV, Parquet), series (.ts), a folder of pictures or recordings, or "
+        "bundled: mnist, spoken-digits, basic-motions, japanese-vowels. Without it, MNIST.",
+    ),
+    model: str = typer.Option(
+        None,
+        help="perceptron, feed-forward, deep-feed-forward, autoencoder, convolutional, rnn, lstm, "
+        "gru",
+        rich_help_panel=NETWORK,
     ),
     target: str = typer.Option(
         None, metavar="COLUMN", help="What to learn; several with commas.", rich_help_panel=DATA
@@ -33,11 +42,29 @@ def train(
     test_size: float = typer.Option(
         None, help="Share of the rows kept for the test: 0.2", rich_help_panel=DATA
     ),
+    case: str = typer.Option(
+        None,
+        metavar="COLUMN",
+        help="Of a long table: which series a row belongs to.",
+        rich_help_panel=DATA,
+    ),
+    time: str = typer.Option(
+        None,
+        metavar="COLUMN",
+        help="Of a long table: a row's place in its series; as in the file if not given.",
+        rich_help_panel=DATA,
+    ),
+    size: int = typer.Option(
+        None, help="Height and width to give to pictures.", rich_help_panel=DATA
+    ),
     hidden: str = typer.Option(
         None, help="Sizes of hidden layers: 1000,500,100 (table: 100)", rich_help_panel=NETWORK
     ),
     activation: str = typer.Option(
         None, help="relu, sigmoid, tanh, leaky-relu, gelu, silu", rich_help_panel=NETWORK
+    ),
+    dropout: float = typer.Option(
+        None, help="Share of hidden values dropped in training.", rich_help_panel=NETWORK
     ),
     epochs: int = typer.Option(
         None, help="Times through the data: 20 (table: at most 200)", rich_help_panel=TRAINING
@@ -68,6 +95,11 @@ def train(
         help="Stop after so many epochs without improvement: never, 0 (table: 20)",
         rich_help_panel=TRAINING,
     ),
+    schedule: str = typer.Option(
+        None,
+        help="Of the learning rate: constant, or one-cycle (up to it and down to 0).",
+        rich_help_panel=TRAINING,
+    ),
     seed: int = typer.Option(
         None, help="Of weights, splits and shuffles: 0", rich_help_panel=TRAINING
     ),
@@ -82,7 +114,8 @@ def train(
     ),
     threads: int = typer.Option(None, help="How many processors to use.", rich_help_panel=RUN),
 ) -> None:
-    """Train a network: on the bundled MNIST digits, or on a table with --target.
+    """Train a network: on the bundled MNIST digits, on a table with --target, or a type of network
+    by name on data that suits it.
 
     A run's folder holds the model, its metrics and a checkpoint. Ctrl-C saves and stops.
     """
@@ -94,6 +127,12 @@ def train(
 
     given = {
         "data": data,
+        "model": model,
+        "case": case,
+        "time": time,
+        "size": size,
+        "dropout": dropout,
+        "schedule": schedule,
         "target": target,
         "task": task,
         "drop": [name for part in drop for name in names(part)],
@@ -137,14 +176,19 @@ def train(
 
 
 def _recipe(given: dict[str, Any]) -> Recipe:
-    from gradatim.train.recipe import ACTIVATIONS, LOSSES, OPTIMIZERS, TASKS, Recipe
+    from gradatim.train.recipe import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, TASKS, Recipe
+    from gradatim.train.types import TYPES, find_type
 
     choices = {
         "task": TASKS,
         "activation": ACTIVATIONS,
         "optimizer": OPTIMIZERS,
         "loss": LOSSES,
+        "schedule": SCHEDULES,
     }
+    if "model" in given:
+        kind = find_type(given["model"])
+        given["model"] = next(name for name, one in TYPES.items() if one is kind)
     for name, possible in choices.items():
         if name in given:
             given[name] = choose(name, given[name], possible)

@@ -14,6 +14,7 @@ from typing import Any
 from gradatim import nn
 from gradatim.graph.errors import CheckpointError
 from gradatim.nn import Module
+from gradatim.train.types.last_state import LastState
 
 
 def _settings(*names: str) -> Callable[[Module], dict[str, Any]]:
@@ -28,7 +29,21 @@ LAYERS: dict[str, Callable[[Module], dict[str, Any]]] = {
         "bias": layer.bias is not None,
     },
     "Flatten": _settings("start_dim", "end_dim"),
+    "Unflatten": lambda layer: {"dim": layer.dim, "unflattened_size": list(layer.unflattened_size)},
     "Dropout": _settings("p"),
+    "Conv2d": lambda layer: {
+        **_settings("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation")(
+            layer
+        ),
+        "groups": layer.groups,
+        "bias": layer.bias is not None,
+        "padding_mode": layer.padding_mode,
+    },
+    "BatchNorm1d": _settings("num_features", "eps", "momentum", "affine", "track_running_stats"),
+    "BatchNorm2d": _settings("num_features", "eps", "momentum", "affine", "track_running_stats"),
+    "MaxPool2d": _settings("kernel_size", "stride", "padding", "dilation"),
+    "AdaptiveMaxPool2d": _settings("output_size"),
+    "LastState": _settings("kind", "input_size", "hidden_sizes", "masked", "dropout"),
     "ReLU": _settings(),
     "Sigmoid": _settings(),
     "Tanh": _settings(),
@@ -54,7 +69,7 @@ def describe(module: Module) -> dict[str, Any] | None:
         if any(description is None for _, description in layers):
             return None
         return {"layer": "Sequential", "layers": layers}
-    if name in LAYERS and type(module) is getattr(nn, name):
+    if name in LAYERS and type(module) is _layer_class(name):
         return {"layer": name, **LAYERS[name](module)}
     return None
 
@@ -78,9 +93,18 @@ def build(description: dict[str, Any]) -> Module:
             "upgrade with  pip install --upgrade gradatim"
         )
     try:
-        return getattr(nn, name)(**settings)
+        return _layer_class(name)(**{key: _as_tuple(value) for key, value in settings.items()})
     except TypeError as error:
         raise CheckpointError(f"the file describes a layer {name} wrongly: {error}") from None
+
+
+def _layer_class(name: str) -> type[Module]:
+    return LastState if name == "LastState" else getattr(nn, name)
+
+
+def _as_tuple(value: Any) -> Any:
+    """A list in the file was a tuple, such as a kernel's size."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def mlp(sizes: list[int], activation: str = "ReLU") -> Module:

@@ -12,6 +12,7 @@ import numpy as np
 
 from gradatim.engines import set_engine
 from gradatim.graph.errors import ArgumentError, DataError
+from gradatim.nn import Module
 from gradatim.random import manual_seed
 from gradatim.train.architecture import mlp
 from gradatim.train.callbacks import Callback, EarlyStopping
@@ -22,6 +23,8 @@ from gradatim.train.progress import Progress
 from gradatim.train.recipe import ACTIVATIONS, CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Recipe
 from gradatim.train.run import Run, make_free_folder
 from gradatim.train.trainer import Trainer
+from gradatim.train.typed_problem import is_bundled
+from gradatim.train.types import build_network
 
 
 @dataclass
@@ -58,8 +61,7 @@ class Job:
         if recipe.engine is not None:
             set_engine(recipe.engine)
         manual_seed(recipe.seed)
-        sizes = [problem.inputs, *recipe.hidden, problem.outputs]
-        network = mlp(sizes, ACTIVATIONS[recipe.activation])
+        network = _network(recipe, problem)
         self.model = Predictor(network, problem.preprocessing, _answers(recipe.loss, problem))
 
     @classmethod
@@ -67,7 +69,7 @@ class Job:
         """A job that begins."""
         recipe.check()
         problem = load_problem(recipe)
-        if recipe.data is not None:
+        if not is_bundled(recipe.data):
             recipe.data = os.path.abspath(recipe.data)
             recipe.checksum = checksum(recipe.data)
         return cls(recipe, problem)
@@ -84,7 +86,12 @@ class Job:
         for name, value in changes.items():
             setattr(recipe, name, value)
         recipe.check()
-        if recipe.data is not None:
+        if recipe.schedule == "one_cycle" and changes.keys() & {"epochs", "learning_rate"}:
+            raise ArgumentError(
+                f"the learning rate of {run.path} goes up and down once in its {recipe.epochs} "
+                "epochs, so neither these nor the rate can change: begin a new run"
+            )
+        if not is_bundled(recipe.data):
             if not os.path.exists(recipe.data):
                 raise DataError(
                     f"the run {run.path} was trained on {recipe.data}, which is not there any "
@@ -113,12 +120,14 @@ class Job:
         recipe, problem = self.recipe, self.problem
         stopping = recipe.patience and problem.validation
         early = [EarlyStopping(patience=recipe.patience)] if stopping else []
+        optimizer = recipe.make_optimizer(self.model)
         trainer = Trainer(
             self.model,
             recipe.loss,
-            recipe.make_optimizer(self.model),
+            optimizer,
             metrics=problem.metrics(),
             callbacks=early + self.callbacks,
+            scheduler=recipe.make_scheduler(optimizer, len(problem.train[0])),
             monitor=self._monitor(),
             run_dir=run,
             progress=progress,
@@ -139,9 +148,13 @@ class Job:
         return Results(history, values, targets, answers)
 
     def _monitor(self) -> str:
-        """The deck's run is chosen by its accuracy; tables by the smoother validation loss."""
+        """The deck's run is chosen by its accuracy; tables by the smoother validation loss.
+
+        Without validation rows nothing chooses an epoch of one cycle of the learning rate: the
+        last, where the rate has come to its lowest, is kept.
+        """
         if self.problem.validation is None:
-            return "loss"
+            return "learning_rate" if self.recipe.schedule == "one_cycle" else "loss"
         return (
             "accuracy" if self.problem.test is None and self.problem.classes else "validation_loss"
         )
@@ -152,6 +165,8 @@ class Job:
         outputs = self.trainer.predict(inputs).numpy()
         if self.problem.classes:
             return targets, outputs.argmax(axis=1)
+        if self.problem.reconstructs:
+            return targets, outputs
         restore = self.problem.preprocessing.inverse_target
         return restore(targets), restore(outputs)
 
@@ -168,9 +183,30 @@ class SetLearningRate(Callback):
 
 
 def checksum(path: str | os.PathLike) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file, or of all files of a folder."""
+    if os.path.isdir(path):
+        return _checksum_of_folder(path)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checksum_of_folder(folder: str | os.PathLike) -> str:
+    """SHA-256 of the names and contents of all its files."""
+    whole = hashlib.sha256()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(place, name)
+            whole.update(f"{os.path.relpath(path, folder)} {checksum(path)}\n".encode())
+    return whole.hexdigest()
+
+
+def _network(recipe: Recipe, problem: Problem) -> Module:
+    if recipe.model is not None:
+        outputs = problem.outputs
+        return build_network(recipe.model, problem.kind, problem.shape, outputs, recipe)
+    sizes = [problem.inputs, *recipe.hidden, problem.outputs]
+    return mlp(sizes, ACTIVATIONS[recipe.activation])
 
 
 def _check_loss(loss: str, problem: Problem) -> None:
@@ -185,5 +221,5 @@ def _check_loss(loss: str, problem: Problem) -> None:
 
 def _answers(loss: str, problem: Problem) -> str:
     if not problem.classes:
-        return "values"
+        return "inputs" if problem.reconstructs else "values"
     return "one_hot" if loss == "mse" else "logits"

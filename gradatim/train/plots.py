@@ -1,27 +1,18 @@
-"""Pictures of a run: the curves of its epochs, and the confusion of its classes."""
+"""Pictures of a run, written into its folder: curves, confusion, reconstructions."""
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import numpy as np
 
-from gradatim.data.files import replacing
+from gradatim.explain import pictures
+from gradatim.explain.pictures import can_draw as can_plot
 from gradatim.train.history import History
 from gradatim.train.metrics import METRICS
 from gradatim.train.run import Run
 
-INK, ACCENT, GRID = "#222222", "#c2410c", "#dddddd"
-SERIES = ("#1d4ed8", ACCENT)
-
-MANY_CLASSES = 30
-"""From so many on, a confusion matrix has no numbers in its cells."""
-
-
-def can_plot() -> bool:
-    """Whether matplotlib is installed (the extra `plots`)."""
-    return importlib.util.find_spec("matplotlib") is not None
+__all__ = ["can_plot", "plot_confusion", "plot_curves", "plot_reconstructions"]
 
 
 def plot_curves(run: Run, history: History, validation: str = "validation") -> None:
@@ -30,72 +21,19 @@ def plot_curves(run: Run, history: History, validation: str = "validation") -> N
     Args:
         validation: what those rows are called.
     """
-    figure, save = _figure(run, "curves.png")
-    names = [name for name in METRICS if name in history.last]
-    axes = figure.subplots(1, 1 + len(names), squeeze=False)[0]
-    epochs = history["epoch"]
-    axes[0].plot(epochs, history["loss"], color=SERIES[0], label="training")
-    if "validation_loss" in history.last:
-        axes[0].plot(epochs, history["validation_loss"], color=SERIES[1], label=validation)
-        axes[0].legend(frameon=False)
-    axes[0].set_title("Loss", loc="left")
-    if min(history["loss"]) > 0:
-        axes[0].set_yscale("log")
-        axes[0].yaxis.set_major_formatter("{x:g}")
-        axes[0].yaxis.set_minor_formatter("{x:g}")
-    for axis, name in zip(axes[1:], names):
-        axis.plot(epochs, history[name], color=SERIES[1])
-        axis.set_title(f"{METRICS[name].label} ({validation})", loc="left")
-    for axis in axes:
-        axis.set_xlabel("epoch")
-        axis.grid(color=GRID, linewidth=0.6)
-        axis.axvline(history.best_epoch, color=INK, linewidth=0.8, linestyle=":")
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.xaxis.get_major_locator().set_params(integer=True)
-    figure.set_size_inches(4.2 * len(axes), 3.4)
-    save()
+    labels = {name: METRICS[name].label for name in METRICS if name in history.last}
+    figure = pictures.training_curves(history.records, labels, validation, history.best_epoch)
+    pictures.save(figure, run.path / "curves.png")
 
 
 def plot_confusion(run: Run, targets: np.ndarray, answers: np.ndarray, classes: list[Any]) -> None:
-    """`confusion.png`: how often each class (rows) was taken for each (columns).
-
-    Args:
-        targets, answers: class indices, (rows,).
-    """
-    figure, save = _figure(run, "confusion.png")
-    counts = np.zeros((len(classes), len(classes)), dtype=int)
-    np.add.at(counts, (targets, answers), 1)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axis = figure.subplots()
-    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axis.set_xlabel("predicted")
-    axis.set_ylabel("true")
-    right = int(np.trace(counts))
-    axis.set_title(f"{right:,} of {counts.sum():,} right ({right / counts.sum():.2%})", loc="left")
-    if len(classes) < MANY_CLASSES:
-        ticks = range(len(classes))
-        rotation = 45 if max(len(str(name)) for name in classes) > 3 else 0
-        axis.set_xticks(ticks, [str(name) for name in classes], rotation=rotation)
-        axis.set_yticks(ticks, [str(name) for name in classes])
-        for (row, column), count in np.ndenumerate(counts):
-            if count:
-                color = "white" if shares[row, column] > 0.5 else INK
-                axis.text(column, row, f"{count:,}", ha="center", va="center", color=color, size=7)
-    side = min(4.0 + 0.3 * len(classes), 10.0)
-    figure.set_size_inches(side, side)
-    save()
+    """`confusion.png`: how often each class (rows) was taken for each (columns)."""
+    pictures.save(pictures.confusion_matrix(targets, answers, classes), run.path / "confusion.png")
 
 
-def _figure(run: Run, name: str) -> Any:
-    """A figure without a window system, and the function that writes it into the run."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(layout="constrained", dpi=120)
-    canvas = FigureCanvasAgg(figure)
-
-    def save() -> None:
-        with replacing(run.path / name) as temporary:
-            canvas.print_png(temporary)
-
-    return figure, save
+def plot_reconstructions(
+    run: Run, images: np.ndarray, answers: np.ndarray, shape: tuple[int, ...]
+) -> None:
+    """`reconstructions.png`: the first images, and what the autoencoder makes of them."""
+    figure = pictures.reconstructions(images, answers, shape)
+    pictures.save(figure, run.path / "reconstructions.png")

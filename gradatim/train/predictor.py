@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from gradatim import ops
-from gradatim.data import TablePreprocessor, read_image
+from gradatim.data import read_image
 from gradatim.graph.errors import ArgumentError, DataError
 from gradatim.nn import Linear, Module
 from gradatim.tensor import Tensor
 from gradatim.train.feed import EVALUATION_BATCH, as_tensor
 from gradatim.train.steps import prediction_step
 
-ANSWERS = ("logits", "one_hot", "values")
-"""What outputs mean: logits of classes, estimates of a one-hot vector, or standardized values."""
+ANSWERS = ("logits", "one_hot", "values", "inputs")
+"""What outputs mean: logits of classes, estimates of a one-hot vector, standardized values, or (of
+an autoencoder) the inputs again."""
 
 
 class Predictor(Module):
@@ -31,14 +32,16 @@ class Predictor(Module):
 
     Args:
         network: the Module that was trained.
-        preprocessing: what training learned about the columns, or None.
-        answers: "logits", "one_hot" or "values"; None where nobody said (`predict` gives outputs).
+        preprocessing: what training learned about the data (a `TablePreprocessor`,
+            `ImagePreprocessor` or `SeriesPreprocessor`), or None.
+        answers: "logits", "one_hot", "values" or "inputs"; None where nobody said (`predict`
+            gives outputs).
     """
 
     def __init__(
         self,
         network: Module,
-        preprocessing: TablePreprocessor | None = None,
+        preprocessing: Any = None,
         answers: str | None = None,
     ) -> None:
         super().__init__()
@@ -55,7 +58,9 @@ class Predictor(Module):
     @property
     def classes(self) -> list[Any] | None:
         """The classes in the order of the outputs; None if there are none, or nobody said."""
-        return None if self.preprocessing is None else self.preprocessing.classes
+        if self.preprocessing is None or self.answers == "inputs":
+            return None
+        return self.preprocessing.classes
 
     @property
     def input_size(self) -> int | None:
@@ -74,6 +79,8 @@ class Predictor(Module):
             return as_tensor(self.preprocessing.transform_features(data))
         image = None if self.preprocessing is None else self.preprocessing.image
         if isinstance(data, str | os.PathLike):
+            if hasattr(self.preprocessing, "read"):
+                return as_tensor(self.preprocessing.read(data).inputs)
             if image is None:
                 raise DataError(f"{data} is a picture, but this model did not learn from pictures")
             return as_tensor(read_image(data, *image).reshape(1, -1))
@@ -93,6 +100,17 @@ class Predictor(Module):
         parts = [self._step(rows[start : start + EVALUATION_BATCH]) for start in starts]
         return ops.cat(parts).numpy()
 
+    def encode(self, data: Any) -> np.ndarray:
+        """The codes of an autoencoder for raw data: (rows, codes).
+
+        Raises:
+            ArgumentError: the model is no autoencoder.
+        """
+        if self.answers != "inputs":
+            raise ArgumentError("this model is no autoencoder: it has no codes")
+        self.network.eval()
+        return prediction_step(self.network[0])(self.inputs(data)).numpy()
+
     def predict(self, data: Any) -> np.ndarray:
         """The class of each row, or its value: (rows,), or (rows, targets) for several targets."""
         return self.meaning(self.outputs(data))
@@ -103,7 +121,7 @@ class Predictor(Module):
 
     def meaning(self, outputs: np.ndarray) -> np.ndarray:
         """What `predict` says, from the network's outputs."""
-        if self.answers is None:
+        if self.answers in (None, "inputs"):
             return outputs
         if self.preprocessing is not None:
             outputs = self.preprocessing.inverse_target(outputs)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ import numpy as np
 
 from gradatim import ops
 from gradatim.data import TablePreprocessor, mnist, read_table, train_test_split
+from gradatim.data.image_preprocessing import ImagePreprocessor
+from gradatim.data.series_preprocessing import SeriesPreprocessor
 from gradatim.data.targets import labelled_rows, target_names
 from gradatim.graph.errors import ArgumentError
 from gradatim.tensor import Tensor, from_array
-from gradatim.train.metrics import MAE, R2, RMSE, Accuracy, Metric
+from gradatim.train.metrics import MAE, MSE, R2, RMSE, Accuracy, Metric
 from gradatim.train.recipe import Recipe
+
+MNIST_VALIDATION = 5000
 
 Part = tuple[np.ndarray, np.ndarray]
 
@@ -38,6 +43,9 @@ class Problem:
         validation_use: what the validation rows are, to a person.
         defaults: for what the recipe leaves open.
         notes: what was done to the data that a person should know.
+        kind, shape: what one input is, see `gradatim.train.types.registry`.
+        reconstructs: the targets are the inputs (of an autoencoder).
+        example: what could be predicted next.
     """
 
     name: str
@@ -45,7 +53,7 @@ class Problem:
     train: Part
     validation: Part | None
     test: Part | None
-    preprocessing: TablePreprocessor
+    preprocessing: TablePreprocessor | ImagePreprocessor | SeriesPreprocessor
     classes: list[Any] | None
     targets: list[str]
     scale: np.ndarray | None
@@ -53,10 +61,17 @@ class Problem:
     defaults: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     validation_use: str = "validation"
+    kind: str = "table"
+    shape: tuple[int, ...] = ()
+    reconstructs: bool = False
+    example: str = "NEW.csv"
+
+    def __post_init__(self) -> None:
+        self.shape = tuple(self.shape) or self.train[0].shape[1:]
 
     @property
     def inputs(self) -> int:
-        return self.train[0].shape[1]
+        return math.prod(self.shape)
 
     @property
     def outputs(self) -> int:
@@ -66,6 +81,8 @@ class Problem:
         """What is worth knowing after each epoch."""
         if self.classes:
             return [Accuracy()]
+        if self.reconstructs:
+            return [MSE()]
         return [MAE(self.scale), RMSE(self.scale), R2()]
 
     def tensors(self, part: Part | None, loss: str) -> tuple[Tensor, Tensor] | None:
@@ -80,7 +97,11 @@ class Problem:
 
 def load_problem(recipe: Recipe) -> Problem:
     """The data that a recipe names."""
-    return mnist_problem(recipe) if recipe.data is None else table_problem(recipe)
+    if recipe.data is None and recipe.model is None:
+        return mnist_problem(recipe)
+    from gradatim.train.typed_problem import typed_problem
+
+    return typed_problem(recipe)
 
 
 def mnist_problem(recipe: Recipe) -> Problem:
@@ -102,6 +123,9 @@ def mnist_problem(recipe: Recipe) -> Problem:
         scale=None,
         rows="images",
         validation_use="test",
+        kind="image",
+        shape=(1, 28, 28),
+        example="digit.png",
         defaults={
             "epochs": 20,
             "batch_size": 1000,
@@ -112,6 +136,24 @@ def mnist_problem(recipe: Recipe) -> Problem:
             "shuffle": False,
             "patience": 0,
         },
+    )
+
+
+def digits_problem(recipe: Recipe) -> Problem:
+    """MNIST for a network type: 5,000 of the training digits choose the best epoch, and the 10,000
+    test digits are looked at once, at the end."""
+    problem = mnist_problem(recipe)
+    if recipe.model is None:
+        return problem
+    inputs, labels = problem.train
+    train, validation = split_rows(np.arange(len(inputs)), MNIST_VALIDATION, recipe)
+    return replace(
+        problem,
+        train=(inputs[train], labels[train]),
+        validation=(inputs[validation], labels[validation]),
+        test=problem.validation,
+        validation_use="validation",
+        defaults={},
     )
 
 
@@ -164,10 +206,10 @@ def table_problem(recipe: Recipe) -> Problem:
         )
     names = target_names(recipe.target, frame, path)
     count = int(labelled_rows(frame, names, path).sum())
-    train, test = _split(
+    train, test = split_rows(
         np.arange(count), 0.2 if recipe.test_size is None else recipe.test_size, recipe
     )
-    train, validation = _split(train, validation_size(len(train)), recipe)
+    train, validation = split_rows(train, validation_size(len(train)), recipe)
 
     preprocessing = TablePreprocessor()
     preprocessing.fit(frame, names, recipe.task, drop=recipe.drop, rows=train, source=path)
@@ -184,7 +226,7 @@ def table_problem(recipe: Recipe) -> Problem:
         preprocessing=preprocessing,
         classes=classes,
         targets=preprocessing.targets,
-        scale=None if classes else _unit(preprocessing),
+        scale=None if classes else unit_of_targets(preprocessing),
         rows="rows",
         defaults={
             "epochs": 200,
@@ -199,10 +241,18 @@ def table_problem(recipe: Recipe) -> Problem:
             "test_size": 0.2,
         },
         notes=preprocessing.notes,
+        **_kind_of_rows(preprocessing),
     )
 
 
-def _split(
+def _kind_of_rows(preprocessing: TablePreprocessor) -> dict[str, Any]:
+    """Rows of pixels are images."""
+    if preprocessing.image is None:
+        return {}
+    return {"kind": "image", "shape": (1, *preprocessing.image)}
+
+
+def split_rows(
     rows: np.ndarray, size: float | int, recipe: Recipe
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Some rows, and the others, which are None where none are wanted."""
@@ -212,7 +262,7 @@ def _split(
     return rows[kept], rows[apart]
 
 
-def _unit(preprocessing: TablePreprocessor) -> np.ndarray:
+def unit_of_targets(preprocessing: TablePreprocessor) -> np.ndarray:
     """What a difference of 1 in each output is in the table's units."""
     zeros = np.zeros((1, preprocessing.out_features))
     return (preprocessing.inverse_target(zeros + 1) - preprocessing.inverse_target(zeros))[0]

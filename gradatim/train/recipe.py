@@ -14,6 +14,7 @@ from gradatim import optim
 from gradatim.graph.errors import ArgumentError, CheckpointError
 from gradatim.nn import Module
 from gradatim.optim import Optimizer
+from gradatim.optim.lr_scheduler import OneCycleLR
 from gradatim.train.feed import check_at_least_one
 
 OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW}
@@ -27,6 +28,8 @@ ACTIVATIONS = {
     "silu": "SiLU",
 }
 
+SCHEDULES = ("constant", "one_cycle")
+
 TASKS = ("classification", "regression")
 
 CLASSIFICATION_LOSSES = ("mse", "cross_entropy")
@@ -39,12 +42,19 @@ class Recipe:
     """What to train on what, and how. None means: as suits the data (`complete` decides).
 
     Attributes:
-        data: path of a table, or None for the bundled MNIST.
+        data: path of a table, of a `.ts` file, or of a folder of pictures or recordings; the name
+            of bundled data; or None for the bundled MNIST.
+        model: a type of network (see `gradatim.train.types`), or None for the deck's classifier
+            and for a table's usual one.
+        case, time: columns of a long table: the series that a row belongs to, and its place there.
+        size: height and width to give to pictures.
         checksum: SHA-256 of that file, so that a run is not continued on other data.
         target, drop: the column to learn (several with commas between), and columns to leave out.
         task: "classification" or "regression"; None decides by the target.
         test_size: share of the rows kept for the final test (or their number).
-        hidden: sizes of the hidden layers.
+        hidden: sizes of the hidden layers (of a convolutional network, numbers of channels).
+        dropout: share of the hidden values dropped in training.
+        schedule: "constant" or "one_cycle" (up to the learning rate, and down to 0).
         patience: stop after so many epochs without a better validation loss; 0 never stops early.
     """
 
@@ -68,6 +78,12 @@ class Recipe:
     seed: int = 0
     engine: str | None = None
     threads: int | None = None
+    model: str | None = None
+    case: str | None = None
+    time: str | None = None
+    size: int | None = None
+    dropout: float | None = None
+    schedule: str | None = None
 
     def to_config(self) -> dict[str, Any]:
         return asdict(self)
@@ -82,7 +98,8 @@ class Recipe:
 
     def check(self) -> None:
         """Raise `ArgumentError` for the first value that makes no sense."""
-        for name, value in (("epochs", self.epochs), ("batch size", self.batch_size)):
+        counts = (("epochs", self.epochs), ("batch size", self.batch_size), ("size", self.size))
+        for name, value in counts:
             if value is not None:
                 check_at_least_one(name, value)
         _check_number("learning rate", self.learning_rate, lambda value: value > 0, "above 0")
@@ -98,6 +115,11 @@ class Recipe:
         )
         if self.momentum is not None and self.optimizer not in (None, "sgd"):
             raise ArgumentError(f"momentum is for the optimizer sgd, not for {self.optimizer}")
+        _check_number("dropout", self.dropout, lambda value: 0 <= value < 1, "from 0 to below 1")
+        if self.schedule is not None and self.schedule not in SCHEDULES:
+            raise ArgumentError(
+                f"there is no schedule {self.schedule!r}: choose from {', '.join(SCHEDULES)}"
+            )
         if self.data is None and (self.target or self.drop or self.test_size is not None):
             raise ArgumentError(
                 "a target, columns to drop and a test size are for tables: name the file, "
@@ -118,6 +140,16 @@ class Recipe:
         if self.weight_decay is not None:
             settings["weight_decay"] = self.weight_decay
         return OPTIMIZERS[self.optimizer](model.parameters(), **settings)
+
+    def make_scheduler(self, optimizer: Optimizer, rows: int) -> OneCycleLR | None:
+        """What moves the learning rate, for so many rows to train on.
+
+        One cycle: Smith & Topin 2017, *Super-convergence*; a third of the way up, the rest down.
+        """
+        if self.schedule != "one_cycle":
+            return None
+        steps = math.ceil(rows / self.batch_size) * self.epochs
+        return OneCycleLR(optimizer, self.learning_rate, steps, cycle_momentum=False)
 
 
 def _check_number(name: str, value: float | None, holds: Any, expected: str) -> None:

@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from gradatim.data import TablePreprocessor
+from gradatim.data.image_preprocessing import ImagePreprocessor
+from gradatim.data.series_preprocessing import SeriesPreprocessor
 from gradatim.graph.errors import CheckpointError, WrongKind
 from gradatim.nn import Module
 from gradatim.random import fork_rng
@@ -140,9 +142,21 @@ def load_predictor(path: str | os.PathLike[str], model: Module | None = None) ->
         _match_dtypes(model, arrays)
     load_arrays(model, arrays, file)
     model.eval()
-    config = about.get("preprocessing")
-    preprocessing = None if config is None else TablePreprocessor.from_config(config)
-    return Predictor(model, preprocessing, about.get("answers"))
+    return Predictor(model, _preprocessing(about.get("preprocessing")), about.get("answers"))
+
+
+def _preprocessing(config: dict[str, Any] | None) -> Any:
+    """What turns raw data into inputs, from its description in the file."""
+    if config is None:
+        return None
+    kind = config.get("kind", "table")
+    kinds = {"table": TablePreprocessor, "image": ImagePreprocessor, "series": SeriesPreprocessor}
+    if kind not in kinds:
+        raise CheckpointError(
+            f"the file describes data of a kind {kind!r}, which this version of Gradatim does not "
+            "know: upgrade with  pip install --upgrade gradatim"
+        )
+    return kinds[kind].from_config(config)
 
 
 def model_arrays(model: Module) -> dict[str, np.ndarray]:

@@ -1,0 +1,26 @@
+"""Neurons and learning rules from before backpropagation, each in a file with its paper.
+
+Example:
+    >>> import gradatim as gd
+    >>> from gradatim.rules import AND, Perceptron
+    >>> inputs = gd.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> perceptron = Perceptron(2).fit(inputs, AND(inputs))
+    >>> perceptron.converged, perceptron(inputs).tolist()
+    (True, [0, 0, 0, 1])
+"""
+
+from gradatim.rules.delta import DeltaRule
+from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
+from gradatim.rules.rosenblatt import Perceptron, Update
+
+__all__ = [
+    "AND",
+    "NOT",
+    "OR",
+    "XOR",
+    "DeltaRule",
+    "McCullochPitts",
+    "Perceptron",
+    "Update",
+    "find_gate",
+]

@@ -38,7 +38,7 @@ types: $(VENV)/.installed-lint $(VENV)/.installed-test
 	@$(BIN)/mypy
 
 conformance: $(VENV)/.installed-peers $(VENV)/.installed-test
-	@$(BIN)/python -m pytest tests/conformance -n auto --dist loadfile
+	@PYTHONHASHSEED=0 $(BIN)/python -m pytest tests/conformance -n auto --dist loadfile
 
 # All sample inputs of PyTorch's operator database; writes docs/conformance.md. Ten minutes.
 conformance-page: $(VENV)/.installed-peers $(VENV)/.installed-test

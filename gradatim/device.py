@@ -128,8 +128,8 @@ def _find(name: str, place: str) -> None:
     except (DeviceError, MissingExtra) as error:
         what = "there is no GPU for device" if place.startswith("gpu") else "there is no device"
         raise DeviceMissing(
-            f"{what} {name!r}: this installation runs on 'cpu'. "
-            f"gradatim run --device cpu SCRIPT  runs a script on the processor. {error}"
+            f"{what} {name!r}: this installation runs on 'cpu'; gradatim run --device cpu SCRIPT "
+            f"runs a script on the processor; {error}"
         ) from None
     _found.add(place)
 

@@ -16,6 +16,7 @@ import contextlib
 import copy
 import importlib
 import pickle
+import sys
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -97,7 +98,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("mistake", all_mistakes())
-def test_message(mistake: Mistake, folder: Path) -> None:
+def test_message(mistake: Mistake, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jax", None)  # as where it is not installed
     error = error_of(mistake, gd, folder)
     text = f"{type(error).__name__}: {error}".replace(str(folder), "FOLDER")
     assert text == mistake.error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import stat
 import sys
 from collections.abc import Iterator
 
@@ -88,5 +90,10 @@ def _cache() -> str:
     folder = cache_dir()
     if not folder.is_dir():
         return f"{folder} (empty)"
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return f"{folder} ({len(files)} files, {sum(f.stat().st_size for f in files) / 1e6:.1f} MB)"
+    sizes = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # another process may have removed it by now
+            found = path.stat()
+            if stat.S_ISREG(found.st_mode):
+                sizes.append(found.st_size)
+    return f"{folder} ({len(sizes)} files, {sum(sizes) / 1e6:.1f} MB)"

@@ -41,7 +41,8 @@ class DeviceBuffer:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(self.array.dtype)
+        found: np.dtype[Any] = np.dtype(self.array.dtype)
+        return found
 
     @property
     def ndim(self) -> int:

@@ -13,7 +13,7 @@ from tests.conformance.op_db.gaps import GAPS
 from tests.conformance.op_db.run import run_operator
 from tests.conformance.op_db.scope import operators
 
-SAMPLES = 12  # of each dtype
+SAMPLES = 6  # of each dtype
 
 
 @pytest.mark.parametrize("name", operators())

@@ -326,6 +326,8 @@ ELSEWHERE = {
     # The operator database, and test_shapes.py.
     "strided", "splitting", "view_scatter", "copies", "combining", "index_reducing",
     "native_norms", "probing", "segments", "signal_windows",
+    # The operator database, and test_spatial.py.
+    "grid_sampling", "shuffling",
 }  # fmt: skip
 NO_CASE = {"cuda"}  # there is none
 

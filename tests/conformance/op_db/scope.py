@@ -42,6 +42,8 @@ OUT = {
     "_chunk_cat": _INTERNAL,
     "_segment_reduce": _INTERNAL,
     "max_pool2d_with_indices_backward": _INTERNAL,
+    "nn.functional.silu/complex": _COMPLEX,
+    "nn.functional.batch_norm/without_cudnn": "GPUs: the database has no sample for a CPU",
     "native_dropout_backward": _INTERNAL,
     "slice": _INTERNAL,
 }
@@ -57,7 +59,7 @@ def why_out(op: Any) -> str | None:
     for beginning, reason in FAMILIES_OUT.items():
         if op.name.startswith(beginning):
             return reason
-    return OUT.get(op.name)
+    return OUT.get(op.name) or OUT.get(full_name(op))
 
 
 @functools.cache

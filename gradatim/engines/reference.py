@@ -165,14 +165,24 @@ def _accumulated(reduce: Callable[..., Any]) -> Meaning:
     return run
 
 
+def _running(accumulate: Callable[..., Any]) -> Meaning:
+    wider = {2: np.float32, 4: np.float64}
+
+    def run(node: Node, x: Array) -> Any:
+        dtype = wider.get(x.itemsize, x.dtype) if node.dtype.is_floating_point else x.dtype
+        return accumulate(x.astype(dtype), axis=node.params[0], dtype=dtype).astype(x.dtype)
+
+    return run
+
+
 def _extreme(reduce: Callable[..., Any]) -> Meaning:
     return lambda node, x: reduce(x, axis=node.params[0])
 
 
 MEANING["sum"] = _accumulated(np.sum)
 MEANING["prod"] = _accumulated(np.prod)
-MEANING["cumsum"] = _accumulated(np.cumsum)
-MEANING["cumprod"] = _accumulated(np.cumprod)
+MEANING["cumsum"] = _running(np.cumsum)
+MEANING["cumprod"] = _running(np.cumprod)
 MEANING["max"] = _extreme(np.max)
 MEANING["min"] = _extreme(np.min)
 MEANING["argmax"] = _extreme(np.argmax)

@@ -15,7 +15,8 @@ Edge cases, decided here for every engine (all are PyTorch's):
   the first of equal values wins; a reduction that meets NaN gives NaN;
 - a negative `pow` of an integer is 0, that of 1 and -1 is what it is;
 - a cast from a float outside an integer's range gives what the processor gives (unspecified);
-- `sum` and `prod` of float16 and bfloat16 accumulate in float32;
+- `sum` and `prod` of float16 and bfloat16 accumulate in float32; `cumsum` and `cumprod` do too, and
+  those of float32 in float64, so that a partial result beyond the range does not spoil the rest;
 - `gather` and the scatters refuse an index outside the axis, negative ones too: `ops/` wraps
   negative indices first. Of several updates to one place, `scatter_set` keeps the last.
 """

@@ -85,6 +85,17 @@ def test_equal_values_keep_their_order():
     assert (np.diff(places)[same] > 0).all()
 
 
+def test_partial_results_beyond_the_range_come_back():
+    """As in PyTorch, float32 is accumulated in float64."""
+    content = np.array([[1e30, 1e20, 1e-20, 2.0]], np.float32)
+    x = p.value(content, content.shape, dtypes.float32)
+    for place in (lambda node: node, lambda node: p.permute(node, (1, 0))):
+        x = place(x)
+        expected, got, _ = run([p.cumprod(x, x.shape.index(4))])
+        assert same_bits(expected[0], got[0])
+        np.testing.assert_allclose(got[0].reshape(-1), [1e30, np.inf, 1e30, 2e30], rtol=1e-6)
+
+
 @pytest.mark.parametrize("level", ["avx2", "sse2"])
 def test_narrower_processors_agree(level):
     run_tests_elsewhere(

@@ -7,7 +7,7 @@ from typing import Any
 
 from gradatim.engines.llvm import elementwise
 from gradatim.engines.llvm.along import Axis, Cumulative, Extreme
-from gradatim.engines.llvm.conversion import round_to
+from gradatim.engines.llvm.conversion import convert, round_to
 from gradatim.engines.llvm.emit import (
     Function,
     Module,
@@ -23,7 +23,7 @@ from gradatim.engines.llvm.emit import (
 from gradatim.engines.llvm.loops import Pieces
 from gradatim.engines.llvm.nests import PIECE
 from gradatim.engines.llvm.operations import MEMORY_TYPES, REGISTER_TYPES, to_memory, to_register
-from gradatim.graph.dtypes import DType
+from gradatim.graph.dtypes import DType, float32, float64
 
 
 def start(
@@ -247,17 +247,21 @@ def emit_cumulative(module: Module, name: str, code: Cumulative) -> list[Pieces]
     f, (x, result), begin, end, pieces = start(module, name, units, extent * count)
     load = _Operand(f, code.dtype)
     how = "sum" if code.how == "cumsum" else "prod"
-    wide = vector(REGISTER_TYPES[code.dtype], count)
+    # What partial results are held in (see primitives.py).
+    kept = float64 if code.dtype is float32 else code.dtype
+    wide = vector(REGISTER_TYPES[kept], count)
 
     def column(address: Value, target: Value, mask: Value | None) -> None:
-        start = constant(elementwise.identity(how, code.dtype), wide)
+        start = constant(elementwise.identity(how, kept), wide)
         if how == "sum" and code.dtype.is_floating_point:
             start = constant(-0.0, wide)  # so that a sum of -0.0 is -0.0
         with f.loop(0, extent, 1, [start]) as loop:
             value = load(f.at(address, f.mul(loop.index, s), load.type), count, mask)
-            total = elementwise.combine(how)(f, code.dtype, loop.carry[0], value)
+            value = f.convert(value, REGISTER_TYPES[kept]) if kept is float64 else value
+            total = elementwise.combine(how)(f, kept, loop.carry[0], value)
             loop.next(total)
-            rounded = round_to(f, total, code.dtype)
+            rounded = convert(f, total, kept, code.dtype) if kept is float64 else total
+            rounded = round_to(f, rounded, code.dtype)
             place = f.at(target, f.mul(loop.index, t), load.type)
             _store(f, to_memory(f, rounded, code.dtype), place, mask)
 

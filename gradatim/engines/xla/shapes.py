@@ -44,7 +44,8 @@ def _cumulative(run: Callable[..., Array], of_bools: Callable[..., Array]) -> Me
             return x
         if x.dtype == jnp.bool_:
             return of_bools(x.astype(jnp.int8), axis=axis) != 0
-        return run(widen(x), axis=axis).astype(node.dtype.numpy)
+        wide = x.astype(jnp.float64) if x.dtype == jnp.float32 else widen(x)
+        return run(wide, axis=axis).astype(node.dtype.numpy)
 
     return cumulative
 

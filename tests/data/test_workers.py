@@ -160,8 +160,12 @@ def test_breaking_off_leaves_no_process_and_no_memory(tmp_path, monkeypatch):
         (tmp_path / block.name.strip("/")).touch()
         return block
 
+    def slow_at_first(index):  # the other worker's batches come in the meantime, and wait
+        time.sleep(0.3 if index == 0 else 0)
+        return gd.zeros(100_000), os.getpid()
+
     monkeypatch.setattr(transport, "_new_block", noted)
-    loader = DataLoader(Items(lambda i: (gd.zeros(100_000), os.getpid())), num_workers=2)
+    loader = DataLoader(Items(slow_at_first), num_workers=2)
     batches = iter(loader)
     pids = {next(batches)[1].item() for _ in range(2)}
     del batches

@@ -88,7 +88,7 @@ def test_values_with_all_some_or_nothing_of_the_shape_known(case, shape):
     x = tf.placeholder(tf.float32, shape)
     node = function(x)
     found = value(node, {x: A})
-    assert np.allclose(found, expected, rtol=1e-6)
+    assert np.shape(found) == np.shape(expected) and np.allclose(found, expected, rtol=1e-6)
     assert node.dtype.as_numpy_dtype == np.asarray(found).dtype
     if node.sizes is not None:  # what was known before is what came out
         assert len(node.sizes) == np.ndim(found)

@@ -80,7 +80,9 @@ def test_elements_that_no_window_reaches_get_no_gradient():
 # --- convolution at the edges --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("batch, channels, outputs", itertools.product((0, 1), (0, 2), (0, 3)))
+@pytest.mark.parametrize(
+    "batch, channels, outputs", list(itertools.product((0, 1), (0, 2), (0, 3)))
+)
 def test_sizes_0_and_1(batch, channels, outputs):
     x, w = value(np.ones((batch, channels, 3))), value(np.ones((outputs, channels, 3)))
     out = p.convolve(x, w, *PLAIN)

@@ -181,7 +181,7 @@ def failure(lib, line):
     return None
 
 
-@pytest.mark.parametrize("line", filter(None, MISTAKES.split("\n")))
+@pytest.mark.parametrize("line", list(filter(None, MISTAKES.split("\n"))))
 @pytest.mark.filterwarnings("ignore")
 def test_the_same_exception(line):
     theirs, ours = failure(torch, line), failure(gd, line)

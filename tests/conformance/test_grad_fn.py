@@ -269,7 +269,7 @@ F.dropout2d(x[None, None])
 """
 
 
-@pytest.mark.parametrize("line", filter(None, LINES.split("\n")))
+@pytest.mark.parametrize("line", list(filter(None, LINES.split("\n"))))
 def test_the_same_name(line):
     names = []
     for lib in (gd, torch):

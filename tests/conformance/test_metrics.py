@@ -6,6 +6,10 @@ import warnings
 
 import numpy as np
 import pytest
+
+pytest.importorskip("sklearn")
+pytest.importorskip("torch")
+
 import sklearn.metrics as sk
 import torch
 

@@ -102,7 +102,7 @@ F.local_response_norm(b[None], 2)
 """
 
 
-@pytest.mark.parametrize("line", filter(None, REFUSED.split("\n")))
+@pytest.mark.parametrize("line", list(filter(None, REFUSED.split("\n"))))
 def test_what_is_refused(line, peers):
     errors = []
     for lib in (peers.gd, peers.torch):

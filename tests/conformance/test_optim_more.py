@@ -7,6 +7,9 @@ import io
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 
 import gradatim as gd

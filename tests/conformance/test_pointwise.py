@@ -3,6 +3,9 @@ functions, methods and in-place methods; divisors and binomial draws are PyTorch
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 
 import gradatim as gd

@@ -294,7 +294,7 @@ F.fold(x, (5, 5), 2)
 """
 
 
-@pytest.mark.parametrize("line", filter(None, REFUSED.split("\n")))
+@pytest.mark.parametrize("line", list(filter(None, REFUSED.split("\n"))))
 def test_what_is_refused(line, peers):
     errors = []
     for lib in (peers.gd, peers.torch):

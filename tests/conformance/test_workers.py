@@ -6,6 +6,9 @@ import random
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 import torch.utils.data as torch_data
 

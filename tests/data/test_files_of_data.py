@@ -7,6 +7,7 @@ import wave
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import gradatim as gd
 from gradatim.data import (
@@ -158,7 +159,6 @@ def test_indoor_positions():
 
 @pytest.fixture
 def pictures(tmp_path):
-    Image = pytest.importorskip("PIL.Image")
     for name, colour in {"b/2.png": 10, "b/1.png": 20, "a/deep/x.JPG": 30, "a/y.bmp": 40}.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import gradatim as gd
 from gradatim.data import transforms as T
 from gradatim.data.transforms import functional as F
-
-Image = pytest.importorskip("PIL.Image")
 
 BYTES = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3) * 4
 PICTURE = Image.fromarray(BYTES)

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections import namedtuple
+from multiprocessing import shared_memory
 
 import numpy as np
 import pytest
@@ -47,9 +48,12 @@ class Share(IterableDataset):
 def alive(pid) -> bool:
     try:
         os.kill(pid, 0)
-    except OSError:
+        if not os.path.exists("/proc"):
+            return True
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().split()[2] != "Z"
+    except OSError:  # it went before, or between the two looks
         return False
-    return open(f"/proc/{pid}/stat").read().split()[2] != "Z" if os.path.exists("/proc") else True
 
 
 def test_batches_come_in_order_whatever_the_workers_speed():
@@ -148,15 +152,29 @@ def test_a_broken_off_epoch_of_persistent_workers_is_not_mixed_with_the_next():
     assert [[b.item() for b in stream] for _ in range(2)] == [[*range(9)]] * 2
 
 
-def test_breaking_off_leaves_no_process_and_no_memory():
-    before = set(os.listdir("/dev/shm")) if os.path.exists("/dev/shm") else set()
-    loader = DataLoader(Items(lambda i: (gd.zeros(100_000), os.getpid())), num_workers=2)
+def test_breaking_off_leaves_no_process_and_no_memory(tmp_path, monkeypatch):
+    new_block = transport._new_block
+
+    def noted(size):  # in a worker
+        block = new_block(size)
+        (tmp_path / block.name.strip("/")).touch()
+        return block
+
+    def slow_at_first(index):  # the other worker's batches come in the meantime, and wait
+        time.sleep(0.3 if index == 0 else 0)
+        return gd.zeros(100_000), os.getpid()
+
+    monkeypatch.setattr(transport, "_new_block", noted)
+    loader = DataLoader(Items(slow_at_first), num_workers=2)
     batches = iter(loader)
     pids = {next(batches)[1].item() for _ in range(2)}
     del batches
     assert not any(map(alive, pids))
-    if before:
-        assert not {name for name in os.listdir("/dev/shm") if name.startswith("psm")} - before
+    names = os.listdir(tmp_path)
+    assert len(names) >= 2
+    for name in names:
+        with pytest.raises(FileNotFoundError):
+            shared_memory.SharedMemory(name)
 
 
 class Odd(Exception):

@@ -24,7 +24,8 @@ def content(dtype, shape):
     if not dtype.is_floating_point:
         ends = np.iinfo(dtype.numpy)
         return rng.integers(ends.min, ends.max, shape, dtype=dtype.numpy, endpoint=True)
-    exponents = rng.integers(-3, 3, shape) if dtype is dtypes.float16 else rng.integers(-30, 30)
+    most = 3 if dtype is dtypes.float16 else 30
+    exponents = rng.integers(-most, most, shape)
     array = (rng.normal(size=shape) * 10.0**exponents).astype(dtype.numpy)
     for step, number in ((13, -0.0), (17, np.nan), (19, 0.0), (29, np.inf), (31, -np.inf)):
         array.reshape(-1)[::step] = number

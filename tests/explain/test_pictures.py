@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 
 import gradatim as gd
-from gradatim.graph.errors import ArgumentError, ShapeError
-
-pytest.importorskip("matplotlib")
 from gradatim.explain import pictures
 from gradatim.explain.pictures.learned import hidden_values, principal_components
+from gradatim.graph.errors import ArgumentError, ShapeError
 
 
 def test_png_and_svg(tmp_path):

@@ -141,14 +141,23 @@ def test_the_formulas_of_losses_are_readable_everywhere(name, reduction):
     ElementTree.fromstring(to_mathml(latex))
 
 
-def test_formulas_of_known_activations_give_their_values():
-    z = gd.tensor([-1.5, 0.3, 2.0], dtype=gd.float64)
-    for name, by_formula in {
-        "Sigmoid": lambda v: 1 / (1 + np.exp(-v)),
-        "Softsign": lambda v: v / (1 + abs(v)),
-        "SELU": lambda v: np.where(v > 0, 1.0507 * v, 1.7581 * (np.exp(v) - 1)),
-    }.items():
-        np.testing.assert_allclose(getattr(nn, name)()(z).numpy(), by_formula(z.numpy()), rtol=1e-4)
+@pytest.mark.parametrize(
+    ("name", "text", "by_formula"),
+    [
+        ("Sigmoid", "1/(1 + e⁻ᶻ)", lambda z: 1 / (1 + np.exp(-z))),
+        ("Softsign", "z/(1 + |z|)", lambda z: z / (1 + abs(z))),
+        (
+            "SELU",
+            "1.0507 z where z > 0; 1.7581(eᶻ − 1) where z ≤ 0",
+            lambda z: np.where(z > 0, 1.0507 * z, 1.7581 * (np.exp(z) - 1)),
+        ),
+    ],
+)
+def test_the_formulas_that_are_shown_give_the_activations_values(name, text, by_formula):
+    layer, z = getattr(nn, name)(), np.array([-1.5, 0.3, 2.0])
+    assert to_text(activation_of(layer).formula) == text
+    # Factors are shown to four decimals.
+    np.testing.assert_allclose(layer(gd.tensor(z)).numpy(), by_formula(z), rtol=1e-4)
 
 
 class Balanced(HTMLParser):

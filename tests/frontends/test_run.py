@@ -114,44 +114,6 @@ def test_no_other_device_is_taken(run):
     assert said.status == 2 and "--device is 'tpu'" in said.err
 
 
-# --- other libraries -----------------------------------------------------------------------------
-
-
-def test_libraries_that_look_for_torch_keep_working(run_alone):
-    pytest.importorskip("sklearn")
-    pytest.importorskip("pandas")
-    said = run_alone(
-        """
-import torch
-import numpy as np, pandas as pd, scipy.linalg, scipy.stats
-import matplotlib
-matplotlib.use("agg")
-import matplotlib.pyplot as plt
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-torch.manual_seed(0)
-x = torch.randn(60, 3)
-y = (x[:, 0] > 0).long()
-a, b, c, d = train_test_split(x.numpy(), y.numpy(), random_state=0)
-model = LogisticRegression().fit(StandardScaler().fit_transform(a), c)
-print(accuracy_score(d, model.predict(b)) > 0.8)
-print(OneHotEncoder().fit_transform(y.numpy().reshape(-1, 1)).toarray().shape)
-print(pd.DataFrame(x.numpy()).mean().shape, pd.Series(y.tolist()).sum() == y.sum().item())
-print(round(float(scipy.linalg.norm(x.numpy())), 3) == round(x.norm().item(), 3))
-print(scipy.stats.zscore(x.numpy()).shape, np.asarray(x).shape)
-plt.plot(x[:, 0], label="x")
-plt.scatter(x[:, 0].numpy(), x[:, 1])
-plt.hist(x[:, 2])
-plt.savefig("picture.png")
-"""
-    )
-    assert said.status == 0, said.err
-    assert said.out == "True\n(60, 2)\n(3,) True\nTrue\n(60, 3) (60, 3)\n"
-
-
 def test_a_class_of_the_program_can_be_pickled(run_alone):
     said = run_alone(
         "import pickle, torch\n"

@@ -46,7 +46,7 @@ VALUES = [
     (lambda x: tf.stack([x, x])[0], A),
     (lambda x: x[:, 1:], A[:, 1:]),
     (lambda x: x[1], A[1]),
-    (lambda x: tf.unstack(x, axis=1)[2], A[:, 2]),
+    (lambda x: tf.unstack(x, 3, axis=1)[2], A[:, 2]),
     (lambda x: tf.split(x, 3, axis=1)[1], A[:, 1:2]),
     (lambda x: tf.tile(x, [2, 1]), np.tile(A, (2, 1))),
     (lambda x: tf.expand_dims(x, 0), A[None]),
@@ -85,16 +85,24 @@ VALUES = [
 @pytest.mark.parametrize("shape", [None, [None, 3], [2, 3]], ids=str)
 def test_values_with_all_some_or_nothing_of_the_shape_known(case, shape):
     function, expected = VALUES[case]
-    if shape is None and case in (20,):
-        pytest.skip("unstack needs to know how many")
     x = tf.placeholder(tf.float32, shape)
     node = function(x)
     found = value(node, {x: A})
-    assert np.allclose(found, expected, rtol=1e-6)
+    assert np.shape(found) == np.shape(expected) and np.allclose(found, expected, rtol=1e-6)
     assert node.dtype.as_numpy_dtype == np.asarray(found).dtype
     if node.sizes is not None:  # what was known before is what came out
         assert len(node.sizes) == np.ndim(found)
         assert all(a in (None, b) for a, b in zip(node.sizes, np.shape(found)))
+
+
+def test_unstack_counts_where_the_shape_is_known():
+    x = tf.placeholder(tf.float32, [None, 3])
+    slices = tf.unstack(x, axis=1)
+    assert [value(node, {x: A}).tolist() for node in slices] == A.T.tolist()
+    with pytest.raises(TypeError, match=r"Cannot infer num from shape .*: give num="):
+        tf.unstack(x)
+    with pytest.raises(TypeError, match=r"Cannot infer num from shape .*: give num="):
+        tf.unstack(tf.placeholder(tf.float32))
 
 
 def test_python_numbers_are_float32_and_int32():

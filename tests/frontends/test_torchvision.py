@@ -7,8 +7,6 @@ import gradatim as gd
 import gradatim.frontends.torch as torch
 from gradatim.frontends.torchvision import datasets, transforms, utils
 
-pytest.importorskip("PIL")
-
 
 @pytest.fixture(scope="module")
 def digits():

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import gradatim as gd
 from gradatim.graph.errors import ArgumentError, DataError
@@ -73,7 +74,6 @@ def test_series_of_different_lengths(tmp_path):
 
 
 def test_a_long_table_is_read_by_case_in_the_order_of_time(tmp_path):
-    pytest.importorskip("polars")
     rows = ["who,when,x,kind"]
     for case in range(30):
         for step in reversed(range(4 + case % 3)):
@@ -94,12 +94,11 @@ def test_a_long_table_is_read_by_case_in_the_order_of_time(tmp_path):
 
 
 def pictures(folder, sizes, classes=("dark", "light")):
-    image = pytest.importorskip("PIL.Image")
     for number, size in enumerate(sizes):
         name = classes[number % len(classes)]
         (folder / name).mkdir(parents=True, exist_ok=True)
         level = 40 if number % 2 == 0 else 200
-        image.new("RGB", size, (level, level, 0)).save(folder / name / f"{number}.png")
+        Image.new("RGB", size, (level, level, 0)).save(folder / name / f"{number}.png")
     return str(folder)
 
 
@@ -155,7 +154,6 @@ def test_an_interrupted_run_goes_on_with_the_same_bits(tmp_path):
 
 
 def test_an_autoencoder_gives_codes(tmp_path):
-    pytest.importorskip("polars")
     x = np.random.default_rng(0).normal(size=(60, 2))
     rows = [
         "a,b,c,kind",

@@ -161,8 +161,13 @@ def test_what_contains_itself_cannot_be_saved():
 
 
 class Evil:
+    """Its pickle makes a file when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
     def __reduce__(self):
-        return os.system, ("echo run > /tmp/should-not-be-there",)
+        return os.system, (f"echo run > {self.path}",)
 
 
 class Net(nn.Module):
@@ -170,14 +175,15 @@ class Net(nn.Module):
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_no_code_is_run(protocol):
+def test_no_code_is_run(protocol, tmp_path):
     for obj, name in [
-        (Evil(), r"names (posix|nt)\.system"),
+        (Evil(tmp_path / "made"), r"names (posix|nt)\.system"),
         ([eval], r"names (builtins|__builtin__)\.eval"),
     ]:
         with pytest.raises(gd.CheckpointError, match=name) as caught:
             gd.load(archive_of(pickle.dumps(obj, protocol)))
         assert "state_dict" in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_whole_module_is_refused():

@@ -19,7 +19,9 @@ with warnings.catch_warnings():
     xps = make_strategies_namespace(xp, api_version="2024.12")
 
 DTYPES = xps.real_dtypes() | st.just(xp.bool)
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 
 
 @MANY

@@ -80,7 +80,7 @@ def shape_for(line):
     return SHAPES.get(name[-2], SHAPES["2"])
 
 
-@pytest.mark.parametrize("line", filter(None, LAYERS.split("\n")))
+@pytest.mark.parametrize("line", list(filter(None, LAYERS.split("\n"))))
 def test_a_layer_has_the_same_text_weights_and_results(line):
     """In training twice, then in evaluation: results, gradients, state, and the stream after."""
 
@@ -142,7 +142,7 @@ MaxPool2d(9)(x)
 """
 
 
-@pytest.mark.parametrize("line", filter(None, REFUSED.split("\n")))
+@pytest.mark.parametrize("line", list(filter(None, REFUSED.split("\n"))))
 def test_what_is_refused(line):
     def script(lib, nn):
         with pytest.raises(Exception) as caught:

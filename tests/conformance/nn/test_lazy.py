@@ -68,7 +68,7 @@ def shape_for(line):
     return SHAPES[line.partition("(")[0][-2:]]
 
 
-@pytest.mark.parametrize("line", filter(None, LAYERS.split("\n")))
+@pytest.mark.parametrize("line", list(filter(None, LAYERS.split("\n"))))
 def test_a_lazy_layer_becomes_and_trains_as_in_pytorch(line):
     def script(lib, nn):
         lib.manual_seed(1)

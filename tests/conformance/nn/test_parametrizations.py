@@ -73,7 +73,7 @@ def described(layer):
 
 
 @pytest.mark.parametrize(
-    ("line", "kind"), zip(filter(None, NORMS.split("\n")), itertools.cycle(LAYERS))
+    ("line", "kind"), list(zip(filter(None, NORMS.split("\n")), itertools.cycle(LAYERS)))
 )
 def test_a_normalized_layer_trains_as_in_pytorch(line, kind):
     text, shape = LAYERS[kind]
@@ -100,7 +100,7 @@ def test_a_normalized_layer_trains_as_in_pytorch(line, kind):
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (5, 3), (2, 4)])
-@pytest.mark.parametrize("line", filter(None, MAPS.split("\n")))
+@pytest.mark.parametrize("line", list(filter(None, MAPS.split("\n"))))
 def test_an_orthogonal_layer_trains_as_in_pytorch(line, shape):
     def script(lib, nn):
         lib.manual_seed(3)
@@ -307,7 +307,7 @@ Linear(4, 3, bias=False), BatchNorm1d(3, eps=0.1), (5, 4)
 """
 
 
-@pytest.mark.parametrize("line", filter(None, FUSED.split("\n")))
+@pytest.mark.parametrize("line", list(filter(None, FUSED.split("\n"))))
 def test_fusion(line):
     def script(lib, nn):
         lib.manual_seed(0)

@@ -34,7 +34,7 @@ P.custom_from_mask(P.l1_unstructured(layer, 'weight', 0.5), 'weight', lib.eye(3,
 """
 
 
-@pytest.mark.parametrize("line", filter(None, PRUNED.split("\n")))
+@pytest.mark.parametrize("line", list(filter(None, PRUNED.split("\n"))))
 def test_a_pruned_layer(line):
     def script(lib, nn):
         lib.manual_seed(2)

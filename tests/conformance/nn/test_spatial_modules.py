@@ -145,7 +145,7 @@ def case(text):
     return SHAPES[shape], line
 
 
-@pytest.mark.parametrize("text", filter(None, LAYERS.split("\n")))
+@pytest.mark.parametrize("text", list(filter(None, LAYERS.split("\n"))))
 def test_a_layer_trains_as_in_pytorch(text):
     shape, line = case(text)
 
@@ -193,7 +193,7 @@ plain volume: 3, 2, 1
 """
 
 
-@pytest.mark.parametrize("text", filter(None, UNPOOLED.split("\n")))
+@pytest.mark.parametrize("text", list(filter(None, UNPOOLED.split("\n"))))
 def test_unpooling(text):
     """Overlapping windows too, whose maxima share places."""
     shape, arguments = case(text)
@@ -269,7 +269,7 @@ MaxUnpool2d(2)(x[0, 0], x.long()[0, 0])
 """
 
 
-@pytest.mark.parametrize("line", filter(None, REFUSED.split("\n")))
+@pytest.mark.parametrize("line", list(filter(None, REFUSED.split("\n"))))
 def test_what_is_refused(line):
     def script(lib, nn):
         x = lib.ones(2, 4, 6, 5)

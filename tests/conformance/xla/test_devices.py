@@ -5,6 +5,8 @@ import copy
 import numpy as np
 import pytest
 
+pytest.importorskip("jax")
+
 import gradatim as gd
 from gradatim.nn import functional as F
 

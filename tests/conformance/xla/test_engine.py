@@ -7,6 +7,8 @@ import sys
 import numpy as np
 import pytest
 
+pytest.importorskip("jax")
+
 import gradatim as gd
 from gradatim.engines import current_engine, get_engine
 from gradatim.nn import functional as F

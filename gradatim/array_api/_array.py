@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from gradatim.device import Device
+from gradatim.device import CPU, Device
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gradatim.tensor import Tensor
 
@@ -76,7 +76,7 @@ class Array(Tensor):
         """The array on another device: there is the CPU."""
         if stream is not None:
             raise ArgumentError("stream: the CPU has no streams")
-        Device(device)
+        need_cpu(device)
         return self
 
 
@@ -160,6 +160,20 @@ def need_array(x: Any, where: str) -> Tensor:
             f"{where}() expects an array, got {type(x).__name__}: make one with asarray(...)"
         )
     return x
+
+
+def need_cpu(device: Any) -> None:
+    """Refuse any device but the CPU, where the namespace's arrays are.
+
+    Raises:
+        ArgumentError: for another one.
+        DeviceError: for one that is not there.
+    """
+    if device is not None and Device(device) != CPU:
+        raise ArgumentError(
+            f"arrays of this namespace are on the CPU, got device={str(device)!r}: tensors, made "
+            f"with gradatim's own functions, can be on {device}"
+        )
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:

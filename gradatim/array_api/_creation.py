@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradatim import ops
-from gradatim.array_api._array import Array, function, need_array
-from gradatim.device import Device
+from gradatim.array_api._array import Array, function, need_array, need_cpu
 from gradatim.graph import dtypes
 from gradatim.graph.dtypes import as_dtype
 from gradatim.graph.errors import ArgumentError, ShapeError
@@ -19,11 +18,6 @@ __all__ = [
     "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like",
     "linspace", "meshgrid", "ones", "ones_like", "tril", "triu", "zeros", "zeros_like",
 ]  # fmt: skip
-
-
-def _check(device: Any) -> None:
-    if device is not None:
-        Device(device)
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
@@ -43,7 +37,7 @@ def asarray(
     Raises:
         ArgumentError: with `copy=False`, where a copy is needed.
     """
-    _check(device)
+    need_cpu(device)
     wanted = None if dtype is None else as_dtype(dtype)
     if isinstance(obj, complex) and not obj.imag:
         obj = obj.real  # (all there is of it)
@@ -88,29 +82,25 @@ def arange(
 ) -> Tensor:  # fmt: skip
     """`start`, `start + step` ... before `stop`; `arange(n)` counts from 0. Empty if there are
     none."""
+    need_cpu(device)
     if stop is None:
         start, stop = 0, start
     if step == 0:
         raise ArgumentError("arange(): step must not be 0")
-    if (stop - start) / step <= 0:
-        integers = all(isinstance(v, int) for v in (start, stop, step))
-        kind = dtypes.int64 if integers else dtypes.get_default_dtype()
-        return ops.zeros(0, dtype=kind if dtype is None else dtype)
+    whole = all(isinstance(v, int) for v in (start, stop, step))
     kind = None if dtype is None else as_dtype(dtype)
-    if (
-        kind is not None
-        and kind.is_integer
-        and not all(isinstance(v, int) for v in (start, stop, step))
-    ):
+    if (stop - start) / step <= 0:
+        return ops.zeros(0, dtype=kind or (dtypes.int64 if whole else dtypes.get_default_dtype()))
+    if kind is not None and kind.is_integer and not whole:
         count = math.ceil((stop - start) / step)
         return ops.tensor(start + step * np.arange(count), dtype=dtypes.float64).to(kind)
-    _check(device)
     return ops.arange(start, stop, step, dtype=kind)
 
 
 @function
 def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """An array whose content is not promised."""
+    need_cpu(device)
     result: Tensor = ops.zeros(_shape(shape), dtype=dtype, device=device)
     return result
 
@@ -118,6 +108,7 @@ def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
 @function
 def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """An array of zeros."""
+    need_cpu(device)
     result: Tensor = ops.zeros(_shape(shape), dtype=dtype, device=device)
     return result
 
@@ -125,6 +116,7 @@ def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
 @function
 def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """An array of ones."""
+    need_cpu(device)
     result: Tensor = ops.ones(_shape(shape), dtype=dtype, device=device)
     return result
 
@@ -132,6 +124,7 @@ def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
 @function
 def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """An array of one value."""
+    need_cpu(device)
     return ops.full(_shape(shape), fill_value, dtype=dtype, device=device)
 
 
@@ -165,7 +158,7 @@ def eye(
     device: Any = None,
 ) -> Tensor:  # fmt: skip
     """A matrix with ones on the diagonal `k` places above the main one, and 0 elsewhere."""
-    _check(device)
+    need_cpu(device)
     kind = dtypes.get_default_dtype() if dtype is None else as_dtype(dtype)
     columns = n_rows if n_cols is None else n_cols
     return ops.tensor(np.eye(n_rows, columns, k), dtype=kind)
@@ -177,7 +170,7 @@ def linspace(
     endpoint: bool = True,
 ) -> Tensor:  # fmt: skip
     """`num` numbers from `start` to `stop`, evenly spaced; without `stop` if not `endpoint`."""
-    _check(device)
+    need_cpu(device)
     kind = dtypes.get_default_dtype() if dtype is None else as_dtype(dtype)
     line = np.linspace(start, stop, num, endpoint=endpoint)
     return ops.tensor(line, dtype=kind)
@@ -217,7 +210,7 @@ def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
 @function
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """An array in the memory of another library's, through DLPack; with `copy` in its own."""
-    _check(device)
+    need_cpu(device)
     found = ops.from_dlpack(x)
     result: Tensor = found.clone() if copy else found
     return result

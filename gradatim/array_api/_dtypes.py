@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradatim import limits
-from gradatim.array_api._array import function, need_array
-from gradatim.device import Device
+from gradatim.array_api._array import function, need_array, need_cpu
 from gradatim.graph import dtypes
 from gradatim.graph.dtypes import BOOL, FLOATING, INTEGER, DType, as_dtype
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError
@@ -142,8 +141,7 @@ def iinfo(type: Any, /) -> Any:
 def astype(x: Tensor, dtype: DType, /, *, copy: bool = True, device: Any = None) -> Tensor:
     """The array in another dtype; a copy unless told otherwise and the dtype is the same."""
     need_array(x, "astype")
-    if device is not None:
-        Device(device)
+    need_cpu(device)
     result: Tensor = x.to(as_dtype(dtype), copy=copy)
     return result
 

@@ -40,9 +40,7 @@ def tensordot(x1: Tensor, x2: Tensor, /, *, axes: Any = 2) -> Tensor:
     ones."""
     if isinstance(axes, tuple):
         first, second = axes
-        axes = (
-            [k % x1.ndim for k in first], [k % x2.ndim for k in second],
-        )  # fmt: skip
+        axes = [k % x1.ndim for k in first], [k % x2.ndim for k in second]
     return ops.tensordot(*same_dtype(x1, x2), dims=axes)
 
 

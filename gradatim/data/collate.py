@@ -35,7 +35,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     from gradatim import ops
     from gradatim.tensor import Tensor
 
-    if not batch:
+    if not len(batch):  # (an array has no truth of its own)
         raise IndexOutOfRange("default_collate got an empty batch: expected one sample or more")
     first = batch[0]
     if isinstance(first, Tensor):

@@ -10,11 +10,10 @@ import numpy as np
 
 from gradatim.data.audio import read_wav
 from gradatim.data.folders import DatasetFolder
-from gradatim.data.packed import packed_files
 from gradatim.data.preprocessing import TablePreprocessor
-from gradatim.data.small import FreeSpokenDigits
+from gradatim.data.small import FreeSpokenDigits, packed_series
 from gradatim.data.tables import read_table
-from gradatim.data.timeseries import TimeSeries, parse_ts, read_ts
+from gradatim.data.timeseries import TimeSeries, read_ts
 from gradatim.data.wording import nearest
 from gradatim.graph.errors import DataError
 
@@ -58,8 +57,7 @@ def of_ts(found: TimeSeries) -> LabelledSeries:
 
 def bundled_ts(archive: str, name: str, train: bool) -> LabelledSeries:
     """One part of a bundled archive of time series."""
-    file = f"{name}_{'TRAIN' if train else 'TEST'}.ts"
-    return of_ts(parse_ts(packed_files(archive)[file].decode(), file))
+    return of_ts(packed_series(archive, name, train))
 
 
 def spoken_digits(train: bool) -> LabelledSeries:

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradatim.data.dataset import Dataset
 from gradatim.data.packed import packed_files
-from gradatim.data.timeseries import TimeSeriesDataset, parse_ts
+from gradatim.data.timeseries import TimeSeries, TimeSeriesDataset, parse_ts
 
 
 class BasicMotions(TimeSeriesDataset):
@@ -31,7 +31,7 @@ class BasicMotions(TimeSeriesDataset):
     """
 
     def __init__(self, train: bool = True) -> None:
-        super().__init__(_time_series("basic-motions", "BasicMotions", train))
+        super().__init__(packed_series("basic-motions", "BasicMotions", train))
 
 
 class JapaneseVowels(TimeSeriesDataset):
@@ -50,10 +50,11 @@ class JapaneseVowels(TimeSeriesDataset):
     """
 
     def __init__(self, train: bool = True) -> None:
-        super().__init__(_time_series("japanese-vowels", "JapaneseVowels", train))
+        super().__init__(packed_series("japanese-vowels", "JapaneseVowels", train))
 
 
-def _time_series(archive: str, name: str, train: bool) -> Any:
+def packed_series(archive: str, name: str, train: bool) -> TimeSeries:
+    """One part of an archive of time series."""
     file = f"{name}_{'TRAIN' if train else 'TEST'}.ts"
     return parse_ts(packed_files(archive)[file].decode(), file)
 
@@ -122,16 +123,17 @@ class FreeSpokenDigits(Dataset):
 class UJIIndoorLoc(Dataset):
     """Where in three buildings a telephone is, from the radio networks that it hears.
 
-    Item i is (float32 tensor (520,), float32 tensor (2,)): how strongly it hears each access point,
+    Item i is (float32 tensor (520,), float64 tensor (2,)): how strongly it hears each access point,
     in dBm (-104 to 0; `not_heard` for those it does not hear), and its longitude and latitude in
-    metres. These are the 1,111 rows of the published validation part.
+    metres (of which float32 would keep half metres). These are the 1,111 rows of the published
+    validation part.
 
     Args:
         not_heard: what stands for an access point that is not heard; the published table has 100.
 
     Attributes:
         signals: all signals, float32 (1111, 520).
-        positions: all positions, float32 (1111, 2).
+        positions: all positions, float64 (1111, 2).
         columns: every other column of the table, by name: FLOOR, BUILDINGID, ..., TIMESTAMP.
 
     Example:

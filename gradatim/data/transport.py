@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import pickle
 from multiprocessing import resource_tracker, shared_memory
@@ -22,6 +23,9 @@ from gradatim.tensor import Tensor, from_array
 
 SMALL = 1 << 15
 """Bytes that go through the pipe as they are."""
+
+ALIGNED = 64
+"""Each buffer begins at a multiple of so many bytes."""
 
 Message = tuple[bytes, list[int], str | bytes | None]
 """The pickle, the size of each buffer, and the buffers: the name of a block, or the bytes."""
@@ -59,17 +63,21 @@ def pack(value: Any) -> Message:
     keep = lambda buffer: buffers.append(buffer.raw())  # noqa: E731
     _Pickler(stream, protocol=5, buffer_callback=keep).dump(value)
     sizes = [buffer.nbytes for buffer in buffers]
-    total = sum(sizes)
+    *starts, total = _starts(sizes)
     block = _new_block(total) if total > SMALL else None
+    whole = bytearray(total) if block is None else block.buf
+    for start, buffer in zip(starts, buffers):
+        whole[start : start + buffer.nbytes] = buffer
     if block is None:
-        return stream.getvalue(), sizes, b"".join(buffers)
-    start = 0
-    for buffer in buffers:
-        block.buf[start : start + buffer.nbytes] = buffer
-        start += buffer.nbytes
+        return stream.getvalue(), sizes, bytes(whole)
     name = block.name
     block.close()
     return stream.getvalue(), sizes, name
+
+
+def _starts(sizes: list[int]) -> list[int]:
+    """Where each buffer begins, and where the last one ends: aligned, as arrays look at them."""
+    return list(itertools.accumulate((-(-size // ALIGNED) * ALIGNED for size in sizes), initial=0))
 
 
 def _new_block(size: int) -> shared_memory.SharedMemory | None:
@@ -91,16 +99,14 @@ def _new_block(size: int) -> shared_memory.SharedMemory | None:
 def unpack(message: Message) -> Any:
     """What was packed; the arrays in it are this process's own."""
     structure, sizes, numbers = message
+    *starts, total = _starts(sizes)
     if isinstance(numbers, str):
         block = shared_memory.SharedMemory(numbers)
-        numbers = bytearray(block.buf[: sum(sizes)])
+        numbers = bytearray(block.buf[:total])
         block.close()
         block.unlink()
     whole = memoryview(bytearray(numbers) if isinstance(numbers, bytes) else numbers or b"")
-    buffers, start = [], 0
-    for size in sizes:
-        buffers.append(whole[start : start + size])
-        start += size
+    buffers = [whole[start : start + size] for start, size in zip(starts, sizes)]
     return pickle.loads(structure, buffers=buffers)
 
 

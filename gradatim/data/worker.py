@@ -63,7 +63,6 @@ class Failure:
 
     type: type[BaseException] | None
     where: str
-    message: str
     trace: str
 
     @classmethod
@@ -71,8 +70,7 @@ class Failure:
         kind: type[BaseException] | None = type(error)
         if getattr(kind, "__qualname__", "").count("<locals>"):
             kind = None  # cannot be found by name in another process
-        message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-        return cls(kind, f"in DataLoader worker process {worker}", message, traceback.format_exc())
+        return cls(kind, f"in DataLoader worker process {worker}", traceback.format_exc())
 
     def reraise(self) -> None:
         """Raise an error of the same type, with the worker's traceback in its text."""
@@ -80,7 +78,7 @@ class Failure:
         name = kind.__name__
         text = f"Caught {name} {self.where}.\nOriginal {self.trace}"
         if issubclass(kind, KeyError):
-            raise KeyError(_Text(text))
+            text = _Text(text)
         try:
             error = kind(text)
         except Exception:  # it takes other arguments
@@ -119,7 +117,7 @@ def run(
         other_ends: what it inherited and must not hold open.
     """
     global _info
-    from gradatim.engines.llvm.threads import set_num_threads
+    from gradatim.engines import set_num_threads
     from gradatim.random import manual_seed
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which stops us
@@ -179,8 +177,6 @@ def _packed(answer: Any, worker: int) -> transport.Message:
     try:
         return transport.pack(answer)
     except Exception as error:  # a batch that cannot be sent, or an error that cannot
-        failure = Failure.of(error, worker)
-        failure.type = None if isinstance(answer, Failure) else failure.type
         if isinstance(answer, Failure):
-            failure = Failure(None, answer.where, answer.message, answer.trace)
-        return transport.pack(failure)
+            return transport.pack(Failure(None, answer.where, answer.trace))
+        return transport.pack(Failure.of(error, worker))

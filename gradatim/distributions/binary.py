@@ -185,7 +185,23 @@ class Geometric(_Successes):
         return _cross_entropy(self.logits, self.probs) / self.probs
 
 
-class Binomial(_Successes):
+class _Counted(_Successes):
+    """What those with a `total_count` share, too."""
+
+    _parameters = ("total_count", "probs", "logits")
+    total_count: Tensor
+
+    def _take_counts(self, total_count: Any, probs: Any, logits: Any, validate_args: Any) -> None:
+        exactly_one(probs, logits)
+        name, given = ("probs", probs) if logits is None else ("logits", logits)
+        (tensor,) = broadcast_all(given)
+        self.total_count, tensor = broadcast_all(total_count, tensor)
+        self.total_count = self.total_count.to(tensor.dtype)
+        self.__dict__[name] = tensor
+        Distribution.__init__(self, tensor.shape, validate_args=validate_args)
+
+
+class Binomial(_Counted):
     """How many of `total_count` trials succeed.
 
     Example:
@@ -200,18 +216,11 @@ class Binomial(_Successes):
         "logits": constraints.real,
     }
     has_enumerate_support = True
-    _parameters = ("total_count", "probs", "logits")
 
     def __init__(
         self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: Any = None
     ):  # fmt: skip
-        exactly_one(probs, logits)
-        name, given = ("probs", probs) if logits is None else ("logits", logits)
-        (tensor,) = broadcast_all(given)
-        self.total_count, tensor = broadcast_all(total_count, tensor)
-        self.total_count = self.total_count.to(tensor.dtype)
-        self.__dict__[name] = tensor
-        Distribution.__init__(self, tensor.shape, validate_args=validate_args)
+        self._take_counts(total_count, probs, logits, validate_args)
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> constraints.Constraint:
@@ -260,7 +269,7 @@ class Binomial(_Successes):
         return _enumerated(self, 1 + count, expand)
 
 
-class NegativeBinomial(_Successes):
+class NegativeBinomial(_Counted):
     """How many trials succeed before `total_count` of them have failed.
 
     Example:
@@ -275,18 +284,11 @@ class NegativeBinomial(_Successes):
         "logits": constraints.real,
     }
     support = constraints.nonnegative_integer
-    _parameters = ("total_count", "probs", "logits")
 
     def __init__(
         self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: Any = None
     ):  # fmt: skip
-        exactly_one(probs, logits)
-        name, given = ("probs", probs) if logits is None else ("logits", logits)
-        (tensor,) = broadcast_all(given)
-        self.total_count, tensor = broadcast_all(total_count, tensor)
-        self.total_count = self.total_count.to(tensor.dtype)
-        self.__dict__[name] = tensor
-        Distribution.__init__(self, tensor.shape, validate_args=validate_args)
+        self._take_counts(total_count, probs, logits, validate_args)
 
     @property
     def mean(self) -> Tensor:

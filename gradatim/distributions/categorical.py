@@ -17,7 +17,7 @@ from gradatim.distributions._common import (
     logits_to_probs,
     probs_to_logits,
 )
-from gradatim.distributions.binary import exactly_one
+from gradatim.distributions.binary import Binomial, exactly_one
 from gradatim.distributions.distribution import Distribution
 from gradatim.graph.dtypes import int64
 from gradatim.graph.errors import ArgumentError, UnsupportedError
@@ -131,25 +131,13 @@ class Categorical(Distribution):
         return values.expand(-1, *self._batch_shape) if expand else values
 
 
-class OneHotCategorical(Distribution):
-    """One of K categories, as a vector of K numbers with a single 1. Arguments as for Categorical.
+class _OfCategories(Distribution):
+    """What vectors with a number for each of K categories share: a Categorical."""
 
-    Example:
-        >>> import gradatim as gd
-        >>> gd.distributions.OneHotCategorical(gd.tensor([0.0, 1.0])).sample()
-        tensor([0., 1.])
-    """
+    arg_constraints: ClassVar[Any] = Categorical.arg_constraints
+    _categorical: Categorical
 
-    arg_constraints: ClassVar[Any] = {
-        "probs": constraints.simplex,
-        "logits": constraints.real_vector,
-    }
-    support = constraints.one_hot
-    has_enumerate_support = True
-
-    def __init__(
-        self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: Any = None
-    ):
+    def _take(self, probs: Any, logits: Any, validate_args: Any) -> None:
         self._categorical = Categorical(probs, logits)
         shape = self._categorical.param_shape
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
@@ -170,6 +158,24 @@ class OneHotCategorical(Distribution):
     @property
     def param_shape(self) -> Any:
         return self._categorical.param_shape
+
+
+class OneHotCategorical(_OfCategories):
+    """One of K categories, as a vector of K numbers with a single 1. Arguments as for Categorical.
+
+    Example:
+        >>> import gradatim as gd
+        >>> gd.distributions.OneHotCategorical(gd.tensor([0.0, 1.0])).sample()
+        tensor([0., 1.])
+    """
+
+    support = constraints.one_hot
+    has_enumerate_support = True
+
+    def __init__(
+        self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: Any = None
+    ):
+        self._take(probs, logits, validate_args)
 
     @property
     def mean(self) -> Tensor:
@@ -211,7 +217,7 @@ class OneHotCategoricalStraightThrough(OneHotCategorical):
         return self.sample(sample_shape) + (self.probs - self.probs.detach())
 
 
-class Multinomial(Distribution):
+class Multinomial(_OfCategories):
     """How often each of K categories comes in `total_count` draws.
 
     Args:
@@ -225,10 +231,6 @@ class Multinomial(Distribution):
         tensor(0.3750)
     """
 
-    arg_constraints: ClassVar[Any] = {
-        "probs": constraints.simplex,
-        "logits": constraints.real_vector,
-    }
     total_count: int
 
     def __init__(
@@ -238,31 +240,16 @@ class Multinomial(Distribution):
         if not isinstance(total_count, int):
             raise UnsupportedError("inhomogeneous total_count is not supported: give one int")
         self.total_count = total_count
-        self._categorical = Categorical(probs, logits)
-        shape = self._categorical.param_shape
-        super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
+        self._take(probs, logits, validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = self._copy(batch_shape, _instance)
+    def _copy(self, batch_shape: Any, instance: Any = None) -> Any:
+        new = super()._copy(batch_shape, instance)
         new.total_count = self.total_count
-        new._categorical = self._categorical.expand(batch_shape)
         return new
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> constraints.Constraint:
         return constraints.multinomial(self.total_count)
-
-    @property
-    def probs(self) -> Tensor:
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Any:
-        return self._categorical.param_shape
 
     @property
     def mean(self) -> Tensor:
@@ -290,8 +277,6 @@ class Multinomial(Distribution):
     def entropy(self) -> Tensor:
         n = ops.tensor(float(self.total_count), dtype=self.probs.dtype)
         one = self._categorical.entropy()
-        from gradatim.distributions.binary import Binomial
-
         counts = Binomial(self.total_count, probs=self.probs)
         support = counts.enumerate_support(expand=False)[1:]
         weights = counts.log_prob(support).exp()

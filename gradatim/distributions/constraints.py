@@ -252,7 +252,7 @@ class _integer_greater_than(_Bounded):
 
 
 class multinomial(Constraint):
-    """Counts that add up to `upper_bound`."""
+    """Counts that add up to `upper_bound` or less."""
 
     is_discrete = True
     event_dim = 1

@@ -32,7 +32,7 @@ from gradatim.distributions.multivariate import (
 )
 from gradatim.distributions.normal import Normal
 from gradatim.distributions.transformed import EULER, Gumbel, HalfNormal, Pareto
-from gradatim.graph.errors import UnsupportedError
+from gradatim.graph.errors import ArgumentError, UnsupportedError
 from gradatim.tensor import Tensor
 
 
@@ -192,8 +192,6 @@ def _(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
 
 def _same_event(p: Any, q: Any) -> None:
     if tuple(p.event_shape) != tuple(q.event_shape):
-        from gradatim.graph.errors import ArgumentError
-
         raise ArgumentError(
             f"KL-divergence between normal vectors with different event shapes cannot be "
             f"computed: {tuple(p.event_shape)} and {tuple(q.event_shape)}"

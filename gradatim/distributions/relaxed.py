@@ -14,9 +14,8 @@ from gradatim import ops
 from gradatim.distributions import constraints
 from gradatim.distributions._common import broadcast_all, clamp_probs, uniform
 from gradatim.distributions.binary import _Successes
-from gradatim.distributions.categorical import Categorical
+from gradatim.distributions.categorical import _OfCategories
 from gradatim.distributions.combined import TransformedDistribution
-from gradatim.distributions.distribution import Distribution
 from gradatim.distributions.transforms import ExpTransform, SigmoidTransform
 from gradatim.tensor import Tensor
 
@@ -102,41 +101,22 @@ class RelaxedBernoulli(_Relaxed):
         super().__init__(base, SigmoidTransform(), validate_args=validate_args)
 
 
-class ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(_OfCategories):
     """The logarithms of RelaxedOneHotCategorical numbers."""
 
-    arg_constraints: ClassVar[Any] = {
-        "probs": constraints.simplex,
-        "logits": constraints.real_vector,
-    }
     support = constraints.real_vector
     has_rsample = True
 
     def __init__(
         self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: Any = None
     ):  # fmt: skip
-        self._categorical = Categorical(probs, logits)
         self.temperature = temperature
-        shape = self._categorical.param_shape
-        super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
+        self._take(probs, logits, validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = self._copy(batch_shape, _instance)
+    def _copy(self, batch_shape: Any, instance: Any = None) -> Any:
+        new = super()._copy(batch_shape, instance)
         new.temperature = self.temperature
-        new._categorical = self._categorical.expand(batch_shape)
         return new
-
-    @property
-    def param_shape(self) -> Any:
-        return self._categorical.param_shape
-
-    @property
-    def logits(self) -> Tensor:
-        return self._categorical.logits
-
-    @property
-    def probs(self) -> Tensor:
-        return self._categorical.probs
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

@@ -212,14 +212,19 @@ class ExpTransform(_Numberwise):
         return x
 
 
+def clipped_sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + exp(-x)), but neither 0 nor 1."""
+    limits = finfo(x.dtype)
+    return ops.sigmoid(x).clamp(float(limits.tiny), 1.0 - float(limits.eps))
+
+
 class SigmoidTransform(_Numberwise):
     """y = 1 / (1 + exp(-x))."""
 
     codomain = constraints.unit_interval
 
     def _call(self, x: Tensor) -> Tensor:
-        limits = finfo(x.dtype)
-        return ops.sigmoid(x).clamp(float(limits.tiny), 1.0 - float(limits.eps))
+        return clipped_sigmoid(x)
 
     def _inverse(self, y: Tensor) -> Tensor:
         limits = finfo(y.dtype)
@@ -227,11 +232,7 @@ class SigmoidTransform(_Numberwise):
         return y.log() - (-y).log1p()
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return -_softplus(-x) - _softplus(x)
-
-
-def _softplus(x: Tensor) -> Tensor:
-    return ops.softplus(x)
+        return -ops.softplus(-x) - ops.softplus(x)
 
 
 class SoftplusTransform(_Numberwise):
@@ -240,13 +241,13 @@ class SoftplusTransform(_Numberwise):
     codomain = constraints.positive
 
     def _call(self, x: Tensor) -> Tensor:
-        return _softplus(x)
+        return ops.softplus(x)
 
     def _inverse(self, y: Tensor) -> Tensor:
         return (-y).expm1().neg().log() + y
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return -_softplus(-x)
+        return -ops.softplus(-x)
 
 
 class TanhTransform(_Numberwise):
@@ -262,7 +263,7 @@ class TanhTransform(_Numberwise):
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         # log(1 - tanh²x) without the difference of nearly equal numbers
-        return 2.0 * (math.log(2.0) - x - _softplus(-2.0 * x))
+        return 2.0 * (math.log(2.0) - x - ops.softplus(-2.0 * x))
 
 
 class AbsTransform(Transform):

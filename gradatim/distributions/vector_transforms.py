@@ -9,7 +9,7 @@ from typing import Any
 from gradatim import ops
 from gradatim.distributions import constraints
 from gradatim.distributions._common import finfo
-from gradatim.distributions.transforms import Transform, _softplus
+from gradatim.distributions.transforms import Transform, clipped_sigmoid
 from gradatim.graph.errors import ArgumentError
 from gradatim.size import Size
 from gradatim.tensor import Tensor
@@ -53,7 +53,7 @@ class StickBreakingTransform(Transform):
         return ops.arange(n, 0, -1, dtype=like.dtype)
 
     def _call(self, x: Tensor) -> Tensor:
-        share = _clipped_sigmoid(x - self._left(x).log())
+        share = clipped_sigmoid(x - self._left(x).log())
         rest = (1 - share).cumprod(-1)
         one = ops.ones_like(x[..., :1])
         return ops.cat([share, one], -1) * ops.cat([one, rest], -1)
@@ -66,7 +66,7 @@ class StickBreakingTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         x = x - self._left(x).log()
-        return (-x - _softplus(-x) + y[..., :-1].log()).sum(-1)
+        return (-x - ops.softplus(-x) + y[..., :-1].log()).sum(-1)
 
     def forward_shape(self, shape: Any) -> Any:
         if len(shape) < 1:
@@ -77,11 +77,6 @@ class StickBreakingTransform(Transform):
         if len(shape) < 1:
             raise ArgumentError("Too few dimensions on input")
         return Size((*shape[:-1], shape[-1] - 1))
-
-
-def _clipped_sigmoid(x: Tensor) -> Tensor:
-    limits = finfo(x.dtype)
-    return ops.sigmoid(x).clamp(float(limits.tiny), 1.0 - float(limits.eps))
 
 
 class LowerCholeskyTransform(Transform):
@@ -152,7 +147,7 @@ class CorrCholeskyTransform(Transform):
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         rest = 1 - (y * y).cumsum(-1)
         tail = 0.5 * _vector(rest, -2).log().sum(-1)
-        slope = -2.0 * (x + _softplus(-2.0 * x) - math.log(2.0)).sum(-1)
+        slope = -2.0 * (x + ops.softplus(-2.0 * x) - math.log(2.0)).sum(-1)
         return tail + slope
 
     def forward_shape(self, shape: Any) -> Any:
@@ -196,6 +191,11 @@ class CatTransform(Transform):
         self.transforms = [t.with_cache(cache_size) if cache_size else t for t in tseq]
         self.lengths = list(lengths) if lengths is not None else [1] * len(self.transforms)
         self.dim = dim
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        if cache_size == self._cache_size:
+            return self
+        return CatTransform(self.transforms, self.dim, self.lengths, cache_size)
 
     @property
     def length(self) -> int:
@@ -251,6 +251,11 @@ class StackTransform(Transform):
         super().__init__(cache_size)
         self.transforms = [t.with_cache(cache_size) if cache_size else t for t in tseq]
         self.dim = dim
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        if cache_size == self._cache_size:
+            return self
+        return StackTransform(self.transforms, self.dim, cache_size)
 
     @property
     def bijective(self) -> bool:  # type: ignore[override]

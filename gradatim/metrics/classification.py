@@ -135,8 +135,6 @@ class _PerClass(ConfusionMatrix):
             count in an average.
     """
 
-    higher_is_better = True
-
     def __init__(
         self,
         average: str | None = "binary",

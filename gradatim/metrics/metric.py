@@ -64,12 +64,7 @@ class Metric:
     def update(self, outputs: Any, targets: Any, sample_weight: Any = None) -> None:
         """Take one batch in: tensors, arrays or lists."""
         outputs, targets = as_tensor(outputs), as_tensor(targets)
-        weights = None if sample_weight is None else as_tensor(sample_weight).double()
-        if weights is not None and tuple(weights.shape) != (len(targets),):
-            raise ShapeError(
-                f"sample_weight has shape {tuple(weights.shape)}: expected one weight for each of "
-                f"{len(targets)} rows"
-            )
+        weights = None if sample_weight is None else as_weights(sample_weight, len(targets))
         with no_grad():
             sums = np.array(self.sums(outputs, targets, weights).numpy())
         self._totals = sums if self._totals is None else self.merge(self._totals, sums)
@@ -103,6 +98,21 @@ def as_tensor(value: Any) -> Tensor:
     if isinstance(value, Tensor):
         return value.detach()
     return ops.tensor(np.asarray(value))
+
+
+def as_weights(sample_weight: Any, rows: int) -> Tensor:
+    """The weights given for so many rows, float64 (rows,).
+
+    Raises:
+        ShapeError: they are of another shape.
+    """
+    weights = as_tensor(sample_weight).double()
+    if tuple(weights.shape) != (rows,):
+        raise ShapeError(
+            f"sample_weight has shape {tuple(weights.shape)}: expected one weight for each of "
+            f"{rows} rows"
+        )
+    return weights
 
 
 def row_weights(rows: Tensor, sample_weight: Tensor | None) -> Tensor:

@@ -15,7 +15,8 @@ class LogLoss(Metric):
     """The mean of -log(probability of the target class); probabilities, not logits.
 
     Outputs are (rows, classes), or (rows,) with the probability of class 1 of two. Targets are
-    classes, (rows,). Probabilities are kept at least the dtype's machine epsilon from 0 and 1.
+    classes, (rows,). Probabilities are kept at least a machine epsilon (float64's, of
+    narrower dtypes float32's) from 0 and 1.
 
     Example:
         >>> import gradatim as gd

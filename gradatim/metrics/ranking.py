@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.graph.errors import ArgumentError, ShapeError
-from gradatim.metrics.metric import Metric, as_tensor
+from gradatim.metrics.metric import Metric, as_tensor, as_weights
 
 
 class ROCAUC(Metric):
@@ -65,7 +65,7 @@ class ROCAUC(Metric):
             raise ArgumentError("the outputs contain NaN: scores have to have an order")
         weights = np.ones(len(classes))
         if sample_weight is not None:
-            weights = np.array(as_tensor(sample_weight).double().numpy())
+            weights = np.array(as_weights(sample_weight, len(classes)).numpy())
         self._batches.append((scores, classes, weights))
 
     def reset(self) -> None:

@@ -95,7 +95,7 @@ def _as_scale(scale: Sequence[float] | None) -> Tensor | None:
 
 def _error(outputs: Tensor, targets: Tensor, scale: Tensor | None) -> Tensor:
     """Outputs minus targets in float64, as (rows, outputs)."""
-    if outputs.numel() != targets.numel():
+    if outputs.numel() != targets.numel() or outputs.shape[:1] != targets.shape[:1]:
         raise ShapeError(
             f"the outputs have shape {tuple(outputs.shape)} and the targets "
             f"{tuple(targets.shape)}: a regression metric needs one output for each target"

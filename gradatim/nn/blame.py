@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradatim.graph.errors import Error, WrongKind
+from gradatim.tensor import Tensor
 
 if TYPE_CHECKING:
     from gradatim.nn.module import Module
@@ -54,9 +55,9 @@ def not_a_tensor(error: AttributeError, module: Module, given: tuple[Any, ...]) 
     Tensor is expected. The layers of others may take what they like."""
     value = getattr(error, "obj", None)
     ours = type(module).__module__.startswith("gradatim.nn")
-    if not ours or not any(value is argument for argument in given) or isinstance(value, Error):
+    if not ours or not any(value is argument for argument in given):
         return None
-    if type(value).__name__ in ("Tensor", "Parameter", "PackedSequence"):
+    if isinstance(value, Tensor) or type(value).__name__ == "PackedSequence":
         return None
     refusal = WrongKind(f"expected a Tensor, got {type(value).__name__}")
     name_layer(refusal, module)

@@ -337,7 +337,6 @@ __all__ = [
     "embedding_bag",
     "feature_alpha_dropout",
     "fold",
-    "fold",
     "fractional_max_pool2d",
     "fractional_max_pool2d_with_indices",
     "fractional_max_pool3d",

@@ -61,10 +61,7 @@ class Members:
             ArgumentTypeError: for anything but a Parameter.
         """
         if "_parameters" not in self.__dict__:
-            raise AttributeError(
-                "cannot assign parameter before Module.__init__() call: "
-                "begin __init__ with super().__init__()"
-            )
+            raise _too_early("parameter")
         self._check_name("parameter", name, self._parameters)
         if param is not None and not isinstance(param, Parameter):
             raise ArgumentTypeError(
@@ -88,10 +85,7 @@ class Members:
             persistent: whether it is part of `state_dict`.
         """
         if "_buffers" not in self.__dict__:
-            raise AttributeError(
-                "cannot assign buffer before Module.__init__() call: "
-                "begin __init__ with super().__init__()"
-            )
+            raise _too_early("buffer")
         self._check_name("buffer", name, self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise ArgumentTypeError(
@@ -137,10 +131,7 @@ class Members:
         own = self.__dict__
         if isinstance(value, Parameter):
             if "_parameters" not in own:
-                raise AttributeError(
-                    "cannot assign parameters before Module.__init__() call: "
-                    "begin __init__ with super().__init__()"
-                )
+                raise _too_early("parameters")
             self._forget(name, but="_parameters")
             self.register_parameter(name, value)
         elif name in own.get("_parameters", ()):
@@ -149,10 +140,7 @@ class Members:
             self._parameters[name] = None
         elif isinstance(value, Members):
             if "_modules" not in own:
-                raise AttributeError(
-                    "cannot assign module before Module.__init__() call: "
-                    "begin __init__ with super().__init__()"
-                )
+                raise _too_early("module")
             self._forget(name, but="_modules")
             self._modules[name] = value
         elif name in own.get("_modules", ()):
@@ -161,10 +149,7 @@ class Members:
             self._modules[name] = None
         elif isinstance(value, Buffer):
             if "_buffers" not in own:
-                raise AttributeError(
-                    "cannot assign buffer before Module.__init__() call: "
-                    "begin __init__ with super().__init__()"
-                )
+                raise _too_early("buffer")
             self._forget(name, but="_buffers")
             self.register_buffer(name, value, value.persistent)
         elif name in own.get("_buffers", ()):
@@ -334,6 +319,13 @@ class Members:
 def _type_name(value: Any) -> str:
     kind = type(value)
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+
+
+def _too_early(what: str) -> AttributeError:
+    return AttributeError(
+        f"cannot assign {what} before Module.__init__() call: begin __init__ with "
+        f"super().__init__()"
+    )
 
 
 def _no_member(module: Any, name: str) -> MissingMember:

@@ -18,7 +18,9 @@ from gradatim.tensor import Tensor
 Vector = np.ndarray
 
 
-def two_loop(gradient: Vector, ys: list[Vector], ss: list[Vector], rho: list[Any], gamma: Any):
+def two_loop(
+    gradient: Vector, ys: list[Vector], ss: list[Vector], rho: list[Any], gamma: Any
+) -> tuple[Vector, list[Any]]:
     """-H g with the inverse Hessian H estimated from steps s and changes of the gradient y:
     Nocedal & Wright 2006, *Numerical optimization*, algorithm 7.4.
 

@@ -79,7 +79,6 @@ def _bracket(
 ) -> tuple[list[Point], bool, int]:
     """Two points with a good step between them, or the good step itself (and True)."""
     before, point = start, at(t)
-    before = Point(0, start.f, start.gradient, start.slope)
     evaluations = 1
     for count in range(limit):
         too_high = point.f > start.f + c1 * point.t * start.slope
@@ -92,7 +91,7 @@ def _bracket(
         bounds = point.t + 0.01 * (point.t - before.t), point.t * 10
         before, point = point, at(interpolate(before, point, bounds))
         evaluations += 1
-    return [Point(0, start.f, start.gradient, start.slope), point], False, evaluations
+    return [start, point], False, evaluations
 
 
 def interpolate(one: Point, other: Point, bounds: tuple[Any, Any] | None = None) -> Any:

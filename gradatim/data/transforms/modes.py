@@ -64,10 +64,10 @@ def pair(size: Any, error: str) -> tuple[int, int]:
     return int(size[0]), int(size[1])
 
 
-def range_of(value: Any, name: str, low: float = 0.0) -> tuple[float, float]:
+def range_of(value: Any, name: str) -> tuple[float, float]:
     """(-value, value) of a number, or two numbers as they are."""
     if isinstance(value, int | float):
-        if value < low:
+        if value < 0:
             raise ArgumentError(f"If {name} is a single number, it must be positive, got {value}")
         return -float(value), float(value)
     if not isinstance(value, Sequence) or len(value) != 2:

@@ -58,9 +58,8 @@ def pad(image: Tensor, margins: tuple[int, int, int, int], fill: Any, mode: str)
         ]
         return ops.stack(planes, -3)
     h, w = size(image)
-    kind = {"edge": "edge", "reflect": "reflect", "symmetric": "symmetric"}[mode]
-    rows = np.pad(np.arange(h), (top, bottom), kind)
-    columns = np.pad(np.arange(w), (left, right), kind)
+    rows = np.pad(np.arange(h), (top, bottom), mode)
+    columns = np.pad(np.arange(w), (left, right), mode)
     return image.index_select(-2, ops.tensor(rows)).index_select(-1, ops.tensor(columns))
 
 

@@ -38,7 +38,6 @@ def _folded(
     Args:
         shape: of the factors, so that they multiply the weight's output channels.
     """
-    needs = weight.requires_grad if bias is None else bias.requires_grad
     factor = ops.rsqrt(var + eps)
     if scale is not None:
         factor = factor * scale
@@ -50,7 +49,7 @@ def _folded(
     dtype = weight.dtype if bias is None else bias.dtype
     return (
         Parameter(fused.detach(), weight.requires_grad),
-        Parameter(fused_bias.detach().to(dtype), needs if bias is not None else False),
+        Parameter(fused_bias.detach().to(dtype), bias is not None and bias.requires_grad),
     )
 
 

@@ -16,7 +16,7 @@ def norm_except_dim(v: Tensor, dim: int) -> Tensor:
     tensor."""
     if dim == -1:
         return v.norm()
-    others = [k for k in range(v.ndim) if k != dim]
+    others = [k for k in range(v.ndim) if k != dim % v.ndim]
     return ops.linalg_vector_norm(v, 2, others, keepdim=True) if others else v.abs()
 
 

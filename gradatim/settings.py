@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from gradatim.device import CPU, Device
-from gradatim.graph.errors import ShapeError
+from gradatim.graph.errors import DeviceError, ShapeError
 from gradatim.storage import Storage
 from gradatim.tensor import Tensor
 
@@ -22,8 +22,11 @@ def set_default_device(device: Any) -> None:
     Raises:
         DeviceError: for anything but the CPU.
     """
-    if device is not None:
-        Device(device)
+    if device is not None and Device(device).place != "cpu":
+        raise DeviceError(
+            f"tensors are made on the CPU unless told otherwise, got {str(device)!r}: give device= "
+            f"where a tensor is made, or move it with .to({str(device)!r})"
+        )
 
 
 def set_flush_denormal(mode: bool) -> bool:

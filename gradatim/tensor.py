@@ -415,15 +415,10 @@ class Tensor:
     def is_floating_point(self) -> bool:
         return self.dtype.is_floating_point
 
-    def is_complex(self) -> bool:
-        return False
-
-    def is_signed(self) -> bool:
-        return self.dtype.is_signed
-
     @property
     def is_cuda(self) -> bool:
-        return False
+        """Whether it lives on a GPU."""
+        return self.device.type == "gpu"
 
     @property
     def is_sparse(self) -> bool:

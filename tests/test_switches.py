@@ -73,3 +73,30 @@ def test_detach_is_a_function_too():
     assert not gd.detach(x).requires_grad
     with pytest.raises(ArgumentTypeError, match="expects a Tensor"):
         gd.detach(3)
+
+
+def test_the_default_device_is_the_cpu():
+    gd.set_default_device("cpu")
+    assert gd.get_default_device().type == "cpu"
+    pytest.importorskip("jax")
+    with pytest.raises(gd.DeviceError, match=r"tensors are made on the CPU .* got 'xla:cpu'"):
+        gd.set_default_device("xla:cpu")
+
+
+def test_a_tensor_says_where_it_lives():
+    assert gd.ones(2).is_cpu and gd.ones(2).get_device() == -1
+    pytest.importorskip("jax")
+    x = gd.hann_window(4, device="xla:cpu")
+    assert x.device == gd.device("xla:cpu") and not x.is_cpu and x.get_device() == 0
+
+
+def test_a_window_refuses_options_that_are_none():
+    with pytest.raises(TypeError, match="dtpye"):
+        gd.hann_window(4, dtpye=gd.float64)
+
+
+def test_range_is_checked_as_arange_is():
+    with pytest.raises(ArgumentError, match="unsupported range"):
+        gd.range(0, float("inf"))
+    with pytest.raises(ArgumentError, match="step must be nonzero"):
+        gd.range(0, 2, 0.5, dtype=gd.int64)

@@ -18,7 +18,7 @@ from gradatim.autograd.reverse import grad_of_tensors
 from gradatim.func.forward import jvp as forward_jvp
 from gradatim.func.jacobians import jacfwd
 from gradatim.func.vmap import vmap
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, GradientError, UnsupportedError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, GradientError, Unsupported
 from gradatim.tensor import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
@@ -314,7 +314,7 @@ def _check_strategy(strict: bool, vectorize: bool, strategy: str) -> None:
             f"If there are more outputs than inputs, forward mode is faster"
         )
     if strategy == "forward-mode" and not vectorize:
-        raise UnsupportedError(
+        raise Unsupported(
             "Computing Jacobian using forward-AD or forward-over-reverse Hessian is only "
             "implemented for `vectorize=True`."
         )

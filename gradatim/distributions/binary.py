@@ -25,7 +25,7 @@ from gradatim.distributions._common import (
 )
 from gradatim.distributions.distribution import Distribution, ExponentialFamily
 from gradatim.distributions.gamma_draws import standard_gamma
-from gradatim.graph.errors import ArgumentError, UnsupportedError
+from gradatim.graph.errors import ArgumentError, Unsupported
 from gradatim.ops._drawing import source_of
 from gradatim.random.rejection import binomial as draw_binomial
 from gradatim.realize import drawn, state
@@ -256,16 +256,14 @@ class Binomial(_Counted):
     def entropy(self) -> Tensor:
         count = int(self.total_count.max().item())
         if not float(self.total_count.min().item()) == count:
-            raise UnsupportedError("Inhomogeneous total count not supported by `entropy`.")
+            raise Unsupported("Inhomogeneous total count not supported by `entropy`.")
         log_prob = self.log_prob(self.enumerate_support(False))
         return -(log_prob.exp() * log_prob).sum(0)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         count = int(self.total_count.max().item())
         if not float(self.total_count.min().item()) == count:
-            raise UnsupportedError(
-                "Inhomogeneous total count not supported by `enumerate_support`."
-            )
+            raise Unsupported("Inhomogeneous total count not supported by `enumerate_support`.")
         return _enumerated(self, 1 + count, expand)
 
 

@@ -20,7 +20,7 @@ from gradatim.distributions._common import (
 from gradatim.distributions.binary import Binomial, exactly_one
 from gradatim.distributions.distribution import Distribution
 from gradatim.graph.dtypes import int64
-from gradatim.graph.errors import ArgumentError, UnsupportedError
+from gradatim.graph.errors import ArgumentError, Unsupported
 from gradatim.size import Size
 from gradatim.tensor import Tensor
 
@@ -238,7 +238,7 @@ class Multinomial(_OfCategories):
         validate_args: Any = None,
     ):  # fmt: skip
         if not isinstance(total_count, int):
-            raise UnsupportedError("inhomogeneous total_count is not supported: give one int")
+            raise Unsupported("inhomogeneous total_count is not supported: give one int")
         self.total_count = total_count
         self._take(probs, logits, validate_args)
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradatim.distributions import constraints, transforms
-from gradatim.graph.errors import ArgumentTypeError, UnsupportedError
+from gradatim.graph.errors import ArgumentTypeError, Unsupported
 
 __all__ = ["ConstraintRegistry", "biject_to", "transform_to"]
 
@@ -51,11 +51,11 @@ class ConstraintRegistry:
         """The transform onto a constraint.
 
         Raises:
-            UnsupportedError: for a constraint of a kind that is not registered.
+            Unsupported: for a constraint of a kind that is not registered.
         """
         factory = self._by_kind.get(_kind(constraint))
         if factory is None:
-            raise UnsupportedError(
+            raise Unsupported(
                 f"Cannot transform {type(constraint).__name__} constraints: register a factory"
             )
         return factory(constraint)

@@ -20,7 +20,7 @@ from typing import Any
 from gradatim import ops
 from gradatim.distributions._common import finfo
 from gradatim.graph.dtypes import bool_
-from gradatim.graph.errors import ArgumentError, UnsupportedError
+from gradatim.graph.errors import ArgumentError, Unsupported
 from gradatim.tensor import Tensor
 
 __all__ = [
@@ -46,7 +46,7 @@ class Constraint:
 
     def check(self, value: Tensor) -> Tensor:
         """For each event, whether it lies inside."""
-        raise UnsupportedError(f"{self!r} cannot be checked")
+        raise Unsupported(f"{self!r} cannot be checked")
 
     def __repr__(self) -> str:
         return self.__class__.__name__[1:] + "()"
@@ -61,13 +61,13 @@ class _Dependent(Constraint):
     @property
     def is_discrete(self) -> bool:  # type: ignore[override]
         if self._is_discrete is None:
-            raise UnsupportedError(".is_discrete cannot be determined statically")
+            raise Unsupported(".is_discrete cannot be determined statically")
         return bool(self._is_discrete)
 
     @property
     def event_dim(self) -> int:  # type: ignore[override]
         if self._event_dim is None:
-            raise UnsupportedError(".event_dim cannot be determined statically")
+            raise Unsupported(".event_dim cannot be determined statically")
         return int(self._event_dim)
 
     def __call__(self, *, is_discrete: Any = None, event_dim: Any = None) -> _Dependent:

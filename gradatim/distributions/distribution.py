@@ -16,7 +16,7 @@ from gradatim import ops
 from gradatim.autograd.recording import no_grad
 from gradatim.distributions import constraints
 from gradatim.distributions._common import lazy_property
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, Unsupported
 from gradatim.realize import state
 from gradatim.size import Size
 from gradatim.tensor import Tensor
@@ -107,8 +107,8 @@ class Distribution:
 
     # --- what a distribution says ----------------------------------------------------------------
 
-    def _missing(self, what: str) -> UnsupportedError:
-        return UnsupportedError(f"{type(self).__name__} has no {what}")
+    def _missing(self, what: str) -> Unsupported:
+        return Unsupported(f"{type(self).__name__} has no {what}")
 
     @property
     def mean(self) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from gradatim import ops
 from gradatim.distributions.distribution import Distribution
-from gradatim.graph.errors import ArgumentTypeError, UnsupportedError
+from gradatim.graph.errors import ArgumentTypeError, Unsupported
 from gradatim.tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -85,7 +85,7 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     """KL(p ‖ q), of the batch shape that both broadcast to.
 
     Raises:
-        UnsupportedError: for a pair that has no formula.
+        Unsupported: for a pair that has no formula.
 
     Example:
         >>> import gradatim as gd
@@ -98,7 +98,7 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
         _known[key] = _find(*key)
     function = _known[key]
     if function is None:
-        raise UnsupportedError(
+        raise Unsupported(
             f"No KL(p || q) is implemented for p type {type(p).__name__} and q type "
             f"{type(q).__name__}: register_kl adds one"
         )

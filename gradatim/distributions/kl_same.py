@@ -32,7 +32,7 @@ from gradatim.distributions.multivariate import (
 )
 from gradatim.distributions.normal import Normal
 from gradatim.distributions.transformed import EULER, Gumbel, HalfNormal, Pareto
-from gradatim.graph.errors import ArgumentError, UnsupportedError
+from gradatim.graph.errors import ArgumentError, Unsupported
 from gradatim.tensor import Tensor
 
 
@@ -56,7 +56,7 @@ def _softplus(x: Tensor) -> Tensor:
 @register_kl(Binomial, Binomial)
 def _(p: Binomial, q: Binomial) -> Tensor:
     if bool((p.total_count < q.total_count).any()):
-        raise UnsupportedError(
+        raise Unsupported(
             "KL between Binomials where q.total_count > p.total_count is not implemented"
         )
     each = p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p()
@@ -244,7 +244,7 @@ def _(p: LowRankMultivariateNormal, q: MultivariateNormal) -> Tensor:
 @register_kl(Independent, Independent)
 def _(p: Independent, q: Independent) -> Tensor:
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
-        raise UnsupportedError(
+        raise Unsupported(
             "KL of two Independent with different numbers of batch dimensions made part of the "
             "event is not implemented"
         )
@@ -255,7 +255,7 @@ def _(p: Independent, q: Independent) -> Tensor:
 @register_kl(TransformedDistribution, TransformedDistribution)
 def _(p: TransformedDistribution, q: TransformedDistribution) -> Tensor:
     if p.transforms != q.transforms or tuple(p.event_shape) != tuple(q.event_shape):
-        raise UnsupportedError(
+        raise Unsupported(
             "KL of two TransformedDistributions is known only if their transforms and event shapes "
             "are the same"
         )

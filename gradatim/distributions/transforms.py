@@ -24,7 +24,7 @@ from gradatim import ops
 from gradatim.distributions import constraints
 from gradatim.distributions._common import finfo, sum_rightmost
 from gradatim.distributions.constraints import Constraint
-from gradatim.graph.errors import ArgumentError, UnsupportedError
+from gradatim.graph.errors import ArgumentError, Unsupported
 from gradatim.ops.arguments import is_number
 from gradatim.tensor import Tensor
 
@@ -70,7 +70,7 @@ class Transform:
     @property
     def sign(self) -> Any:
         """1 if it grows, -1 if it falls."""
-        raise UnsupportedError(f"{type(self).__name__} has no sign: it is not monotone")
+        raise Unsupported(f"{type(self).__name__} has no sign: it is not monotone")
 
     def with_cache(self, cache_size: int = 1) -> Transform:
         if self._cache_size == cache_size:
@@ -110,14 +110,14 @@ class Transform:
         return x
 
     def _call(self, x: Tensor) -> Tensor:
-        raise UnsupportedError(f"{type(self).__name__} does not go forward")
+        raise Unsupported(f"{type(self).__name__} does not go forward")
 
     def _inverse(self, y: Tensor) -> Tensor:
-        raise UnsupportedError(f"{type(self).__name__} does not go back")
+        raise Unsupported(f"{type(self).__name__} does not go back")
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """log |det dy/dx|, for each event."""
-        raise UnsupportedError(f"{type(self).__name__} has no Jacobian")
+        raise Unsupported(f"{type(self).__name__} has no Jacobian")
 
     def forward_shape(self, shape: Any) -> Any:
         return shape

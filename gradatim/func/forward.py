@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradatim.func.levels import Level, recording
-from gradatim.func.reverse import close_tree, tensors_of
+from gradatim.func.reverse import close_tree, split_aux, tensors_of
 from gradatim.graph import primitives as p
 from gradatim.graph.errors import ArgumentError, GradientError, ShapeError
 from gradatim.graph.gradients import zeros_like
@@ -103,7 +103,7 @@ def jvp(
     level = Level(leaves)
     with recording():
         result = func(*unflatten(spec, level.opened()))
-        output, aux = _with_aux(where, result) if has_aux else (result, None)
+        output, aux = split_aux(result, where) if has_aux else (result, None)
         outs, out_spec = tensors_of(output, where, "f(*primals) to return")
         nodes = [out._read() for out in outs]
     if strict:
@@ -112,14 +112,6 @@ def jvp(
     closed = close_tree(level, output)
     change = unflatten(out_spec, level.close_all(moved))
     return (closed, change, close_tree(level, aux)) if has_aux else (closed, change)
-
-
-def _with_aux(where: str, result: Any) -> tuple[Any, Any]:
-    if not (isinstance(result, tuple) and len(result) == 2):
-        raise GradientError(
-            f"{where}: output of function f should be a tuple: (output, aux) if has_aux is True"
-        )
-    return result
 
 
 def _refuse_constants(where: str, level: Level, nodes: Sequence[Node]) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from gradatim import ops
-from gradatim.func.forward import _with_aux, walk_ahead
+from gradatim.func.forward import walk_ahead
 from gradatim.func.levels import Level, chosen, recording
-from gradatim.func.reverse import close_tree, tensors_of, walk_back
+from gradatim.func.reverse import close_tree, split_aux, tensors_of, walk_back
 from gradatim.func.vmap import vmap
 from gradatim.graph.node import Node
 from gradatim.tensor import Tensor, wrap
@@ -32,7 +32,7 @@ class _Evaluated:
             arguments[k] = opened
         with recording():
             result = func(*arguments, **kwargs)
-            output, aux = _with_aux(where, result) if has_aux else (result, None)
+            output, aux = split_aux(result, where) if has_aux else (result, None)
             outs, self.out_spec = tensors_of(output, where, "f(*args) to return")
             self.nodes = [out._read() for out in outs]
         self.aux = close_tree(self.level, aux) if has_aux else None

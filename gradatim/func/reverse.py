@@ -63,7 +63,9 @@ def grad_and_value(
             arguments[k] = opened
         with recording():
             result = func(*arguments, **kwargs)
-            value, aux = _split_aux(result) if has_aux else (result, None)
+            value, aux = (
+                split_aux(result, "grad_and_value(f)(*args)") if has_aux else (result, None)
+            )
             if not isinstance(value, Tensor):
                 raise GradientError(
                     f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got "
@@ -85,11 +87,11 @@ def grad_and_value(
     return call
 
 
-def _split_aux(result: Any) -> tuple[Any, Any]:
+def split_aux(result: Any, where: str) -> tuple[Any, Any]:
+    """What a function gives with `has_aux`: the output, and anything."""
     if not (isinstance(result, tuple) and len(result) == 2):
         raise GradientError(
-            "grad_and_value(f)(*args): output of function f should be a tuple: (output, aux) if "
-            "has_aux is True"
+            f"{where}: output of function f should be a tuple: (output, aux) if has_aux is True"
         )
     return result
 
@@ -162,7 +164,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     level = Level(leaves)
     with recording():
         result = func(*unflatten(spec, level.opened()))
-        output, aux = _split_aux(result) if has_aux else (result, None)
+        output, aux = split_aux(result, "vjp(f, *primals)") if has_aux else (result, None)
         outs, out_spec = tensors_of(output, "vjp(f, *primals)", "f(*primals) to return")
         nodes = [out._read() for out in outs]
 

@@ -79,8 +79,9 @@ def vmap(
     def call(*args: Any, **kwargs: Any) -> Any:
         name = getattr(func, "__name__", repr(func))
         leaves, spec, dims, size = _mapped(name, in_dims, args)
+        draws: list[Node] = []
         if chunk_size is None or chunk_size >= size:
-            return _run(func, name, leaves, spec, dims, size, out_dims, randomness, kwargs)
+            return _run(func, name, leaves, spec, dims, size, out_dims, randomness, draws, kwargs)
         pieces = []
         for start in range(0, size, chunk_size):
             length = min(chunk_size, size - start)
@@ -88,18 +89,19 @@ def vmap(
                 leaf if dim is None else leaf.narrow(dim, start, length)
                 for leaf, dim in zip(leaves, dims)
             ]
-            pieces.append(_run(func, name, part, spec, dims, length, out_dims, randomness, kwargs))
-        return _joined(pieces, out_dims)
+            piece = _run(func, name, part, spec, dims, length, out_dims, randomness, draws, kwargs)
+            pieces.append(piece)
+        return _joined(name, pieces, out_dims)
 
     return call
 
 
-def _joined(pieces: Sequence[Any], out_dims: Any) -> Any:
+def _joined(name: str, pieces: Sequence[Any], out_dims: Any) -> Any:
     from gradatim import ops
 
     columns = [flatten(piece) for piece in pieces]
     spec = columns[0][1]
-    dims = spread(out_dims, spec) or [0]
+    dims = _places(name, out_dims, spec)
     made = [
         parts[0] if dim is None else ops.cat(list(parts), dim)
         for dim, *parts in zip(dims, *(leaves for leaves, _ in columns))
@@ -181,10 +183,12 @@ class _Tracing(Tracing):
     )
     redraws = True
 
-    def __init__(self, outer: Capture | None, count: int, randomness: str):
+    def __init__(self, outer: Capture | None, count: int, randomness: str, draws: list[Node]):
         super().__init__(outer)
         self.count = count
         self.randomness = randomness
+        self.draws = draws  # what was drawn for all values, by this chunk of them or the first one
+        self.drawn = 0  # how many of these were asked for
         self.batched: dict[Node, Node] = {}  # stand-ins, and what they stand for
         self.written_outside: dict[Cell, tuple[Node, int]] = {}  # with what they held
 
@@ -220,7 +224,10 @@ class _Tracing(Tracing):
         local.capture = self.outer
         try:
             if self.randomness == "same":
-                return drawn(shape, dtype, draw, wider)
+                if self.drawn == len(self.draws):
+                    self.draws.append(drawn(shape, dtype, draw, wider)._read())
+                self.drawn += 1
+                return wrap(self.draws[self.drawn - 1])
             draws = wider or functools.partial(_one_by_one, draw)
             count = (self.count,)
             wide = drawn(
@@ -253,14 +260,15 @@ class _Tracing(Tracing):
 
 def _run(
     func: Callable[..., Any], name: str, leaves: Sequence[Any], spec: Spec,
-    dims: Sequence[int | None], count: int, out_dims: Any, randomness: str, kwargs: Any,
+    dims: Sequence[int | None], count: int, out_dims: Any, randomness: str, draws: list[Node],
+    kwargs: Any,
 ) -> Any:  # fmt: skip
     views = [
         leaf if dim is None else leaf.movedim(dim, 0) if dim else leaf
         for leaf, dim in zip(leaves, dims)
     ]
     wide = [None if dim is None else view._read() for view, dim in zip(views, dims)]
-    tracing = _Tracing(state.capture, count, randomness)
+    tracing = _Tracing(state.capture, count, randomness, draws)
     written: list[tuple[Cell, Node]] = []
     with tracing.running():
         try:

@@ -41,7 +41,7 @@ class AssertedError(ShapeError, ArgumentError, AssertionError):
 
 
 class Unsupported(Error, NotImplementedError):
-    """A combination of arguments that PyTorch refuses as not implemented."""
+    """Arguments, each good, that do not go together (PyTorch raises a NotImplementedError)."""
 
 
 class ArgumentTypeError(Error, TypeError):
@@ -96,10 +96,6 @@ class OutOfMemory(Error, MemoryError, RuntimeError):
 
 class GradientError(Error, RuntimeError):
     """A gradient that was asked for and cannot be had."""
-
-
-class UnsupportedError(Error, NotImplementedError):
-    """Arguments, each good, that do not go together, as in PyTorch."""
 
 
 class VmapError(Error, RuntimeError):

@@ -12,9 +12,10 @@ import math
 from gradatim import ops
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import bool_, int64
-from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
+from gradatim.graph.errors import DTypeError, ShapeError
 from gradatim.graph.node import Node
 from gradatim.ops.draws import dropout_mask
+from gradatim.ops.dropouts import check_probability
 from gradatim.ops.loss_reduction import need_tensors
 from gradatim.ops.reduce import kept_shape, widened
 from gradatim.tensor import Tensor, op, wrap
@@ -157,8 +158,7 @@ def attention_weights(scores: Node, mask: Node | None) -> Node:
 
 def dropped(weights: Tensor, dropout_p: float) -> Tensor:
     """Dropout of attention weights, drawn in their order in memory."""
-    if not 0 <= dropout_p <= 1:
-        raise ArgumentError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
+    check_probability(dropout_p)
     if dropout_p == 0 or not weights.numel():
         return weights
     if dropout_p == 1:

@@ -386,27 +386,7 @@ def arange(
         >>> gd.arange(1, 2.5, 0.5)
         tensor([1.0000, 1.5000, 2.0000])
     """
-    if end is None:
-        start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, Tensor) else as_number(v)
-                        for v in (start, end, step))  # fmt: skip
-    need_numbers("arange", start=start, end=end, step=step)
-    for bound in (start, end):
-        if bound != bound or abs(bound) == math.inf:
-            raise ArgumentError(f"unsupported range: {start} -> {end}")
-    if dtype is not None and as_dtype(dtype).is_integer:
-        start, end, step = int(start), int(end), int(step)
-    if step == 0:
-        raise ArgumentError("step must be nonzero")
-    if (step > 0 and start > end) or (step < 0 and start < end):
-        raise ArgumentError(
-            f"upper bound and lower bound inconsistent with step sign: "
-            f"start {start}, end {end}, step {step}"
-        )
-    if abs(end - start) / abs(step) >= 2**60:
-        raise ArgumentError(
-            f"arange from {start} to {end} in steps of {step} has more elements than fit in memory"
-        )
+    start, end, step = _ends_and_step("arange", start, end, step, dtype)
     integers = all(isinstance(v, int) for v in (start, end, step))
     if dtype is None:
         kind = dtypes.int64 if integers else dtypes.get_default_dtype()
@@ -424,6 +404,32 @@ def arange(
         line = np.empty(count, kind.numpy)
         _fill_line(line, start, step, 0, np.float64 if kind is dtypes.float64 else np.float32)
     return _finish(from_array(line, kind), requires_grad, device)
+
+
+def _ends_and_step(where: str, start: Any, end: Any, step: Any, dtype: Any) -> tuple[Any, Any, Any]:
+    """The arguments of `arange` and `range` as numbers: whole ones for integer dtypes."""
+    if end is None:
+        start, end = 0, start
+    start, end, step = (v.item() if isinstance(v, Tensor) else as_number(v)
+                        for v in (start, end, step))  # fmt: skip
+    need_numbers(where, start=start, end=end, step=step)
+    for bound in (start, end):
+        if bound != bound or abs(bound) == math.inf:
+            raise ArgumentError(f"unsupported range: {start} -> {end}")
+    if dtype is not None and as_dtype(dtype).is_integer:
+        start, end, step = int(start), int(end), int(step)
+    if step == 0:
+        raise ArgumentError("step must be nonzero")
+    if (step > 0 and start > end) or (step < 0 and start < end):
+        raise ArgumentError(
+            f"upper bound and lower bound inconsistent with step sign: "
+            f"start {start}, end {end}, step {step}"
+        )
+    if abs(end - start) / abs(step) >= 2**60:
+        raise ArgumentError(
+            f"{where} from {start} to {end} in steps of {step} has more elements than fit in memory"
+        )
+    return start, end, step
 
 
 def _line_arguments(
@@ -456,19 +462,8 @@ def range(
         >>> gd.range(1, 3)
         tensor([1., 2., 3.])
     """
-    if end is None:
-        start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, Tensor) else as_number(v)
-                        for v in (start, end, step))  # fmt: skip
-    need_numbers("arange", start=start, end=end, step=step)
+    start, end, step = _ends_and_step("range", start, end, step, dtype)
     kind = dtypes.get_default_dtype() if dtype is None else as_dtype(dtype)
-    if step == 0:
-        raise ArgumentError("step must be nonzero")
-    if (step > 0 and start > end) or (step < 0 and start < end):
-        raise ArgumentError(
-            f"upper bound and lower bound inconsistent with step sign: "
-            f"start {start}, end {end}, step {step}"
-        )
     line = start + np.arange(math.floor((end - start) / step) + 1) * step
     return _finish(from_array(line.astype(kind.numpy), kind), requires_grad, device)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from gradatim import ops
 from gradatim.graph import primitives as p
+from gradatim.graph.dtypes import bool_
 from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError, UnsupportedDType
 from gradatim.ops._drawing import source_of
 from gradatim.ops.arguments import need_numbers
@@ -122,7 +123,7 @@ def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor,
         (tensor([0., 0., 2.]), tensor([False, False,  True]))
     """
     if input.numel() == 0:
-        return input, ops.empty_like(input, dtype=ops.ones(0).bool().dtype)
+        return input, ops.empty_like(input, dtype=bool_)
     if train is not None and not train:
         return input.clone(), ops.ones_like(input).bool()
     mask = _mask(input, p, None)

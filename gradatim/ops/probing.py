@@ -22,7 +22,6 @@ __all__ = [
 
 # Attributes that say which of the kinds of tensor that PyTorch has this is.
 _FACTS = {
-    "is_cpu": True,
     "is_ipu": False,
     "is_maia": False,
     "is_meta": False,
@@ -37,19 +36,19 @@ _FACTS = {
     "is_xpu": False,
     "name": None,
     "output_nr": 0,
-    "volatile": False,
 }
 
 for _name, _fact in _FACTS.items():
-    setattr(Tensor, _name, _fact if isinstance(_fact, property) else property(
-        lambda self, fact=_fact: fact
-    ))  # fmt: skip
+    setattr(Tensor, _name, property(lambda self, fact=_fact: fact))
+
+Tensor.is_cpu = property(lambda self: self.device.type == "cpu")  # type: ignore[attr-defined]
 
 
 @method()
 def get_device(input: Tensor) -> int:
-    """The index of the tensor's GPU; -1 on the CPU."""
-    return -1
+    """The index of the tensor's GPU, or other device; -1 on the CPU."""
+    place = input.device
+    return -1 if place.type == "cpu" else place.index or 0
 
 
 @method()

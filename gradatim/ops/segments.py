@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.graph import primitives as p
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError, GradientError, ShapeError
-from gradatim.graph.node import mode
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gradatim.ops.arguments import number_node, wrap_dim
 from gradatim.ops.index_reducing import index_reduce
 from gradatim.ops.scattering import index_add
@@ -115,10 +114,6 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
         raise ShapeError(f"dimensions must larger than 1, got {len(shape)}")
     if len(shape) > 2 and len(set(shape)) > 1:
         raise ShapeError(f"all dimensions of input must be of equal length, got {list(shape)}")
-    if self._requires_grad and mode.recording:
-        raise GradientError(
-            "a leaf Variable that requires grad is being used in an in-place operation."
-        )
     places = np.arange(min(shape))
     mask = np.zeros(shape, bool)
     mask[(places,) * len(shape)] = True

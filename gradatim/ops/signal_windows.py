@@ -17,7 +17,7 @@ import numpy as np
 from gradatim.graph.dtypes import as_dtype, float32, float64, get_default_dtype
 from gradatim.graph.errors import ArgumentError, DTypeError, ShapeError
 from gradatim.memory_format import strided
-from gradatim.ops.creation import _device, _finish
+from gradatim.ops.creation import _finish
 from gradatim.tensor import Tensor, from_array
 
 __all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"]
@@ -53,27 +53,23 @@ def made(
 ) -> Tensor:
     """The window as a tensor: of no points, of one (which is 1), or of what `line` gives."""
     kind = get_default_dtype() if dtype is None else as_dtype(dtype)
-    _device(device)
     values = line() if count > 1 else np.ones(count)
-    return _finish(from_array(values.astype(kind.numpy), kind), requires_grad)
+    return _finish(from_array(values.astype(kind.numpy), kind), requires_grad, device)
 
 
 # --- in the main namespace -----------------------------------------------------------------------
 
 
 def _window(
-    name: str, count: int, periodic: bool, line: Callable[[Line], Line], given: dict[str, Any]
-) -> Tensor:
-    dtype = given.get("dtype")
+    name: str, count: int, periodic: bool, line: Callable[[Line], Line], *, dtype: Any = None,
+    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     kind = get_default_dtype() if dtype is None else as_dtype(dtype)
     if not kind.is_floating_point:
         raise DTypeError(f"{name} expects floating point dtypes, got: {kind}")
     if count < 0:
         raise ShapeError(f"{name} requires non-negative window_length, got window_length={count}")
-    return made(
-        lambda: line(phases(count, not periodic)), count, kind, given.get("device"),
-        given.get("requires_grad", False),
-    )  # fmt: skip
+    return made(lambda: line(phases(count, not periodic)), count, kind, device, requires_grad)
 
 
 def bartlett_window(window_length: int, periodic: bool = True, **options: Any) -> Tensor:
@@ -85,7 +81,7 @@ def bartlett_window(window_length: int, periodic: bool = True, **options: Any) -
         options: dtype, device, layout, requires_grad.
     """
     return _window(
-        "bartlett_window", window_length, periodic, lambda x: 1 - np.abs(2 * x - 1), options
+        "bartlett_window", window_length, periodic, lambda x: 1 - np.abs(2 * x - 1), **options
     )
 
 
@@ -98,7 +94,7 @@ def hann_window(window_length: int, periodic: bool = True, **options: Any) -> Te
         tensor([0.0000, 0.5000, 1.0000, 0.5000])
     """
     return _window(
-        "hann_window", window_length, periodic, lambda x: cosines(x, (0.5, 0.5)), options
+        "hann_window", window_length, periodic, lambda x: cosines(x, (0.5, 0.5)), **options
     )
 
 
@@ -108,14 +104,14 @@ def hamming_window(
 ) -> Tensor:  # fmt: skip
     """`alpha - beta cos`. Other arguments are those of `bartlett_window`."""
     return _window(
-        "hamming_window", window_length, periodic, lambda x: cosines(x, (alpha, beta)), options
+        "hamming_window", window_length, periodic, lambda x: cosines(x, (alpha, beta)), **options
     )
 
 
 def blackman_window(window_length: int, periodic: bool = True, **options: Any) -> Tensor:
     """0.42 - 0.5 cos(2 pi x) + 0.08 cos(4 pi x). Arguments are those of `bartlett_window`."""
     return _window(
-        "blackman_window", window_length, periodic, lambda x: cosines(x, BLACKMAN), options
+        "blackman_window", window_length, periodic, lambda x: cosines(x, BLACKMAN), **options
     )
 
 
@@ -124,7 +120,7 @@ def kaiser_window(
 ) -> Tensor:
     """The window of Kaiser (1966), which is narrower for a larger `beta`."""
     return _window(
-        "kaiser_window", window_length, periodic, lambda x: kaiser_line(x, beta), options
+        "kaiser_window", window_length, periodic, lambda x: kaiser_line(x, beta), **options
     )
 
 

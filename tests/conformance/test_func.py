@@ -256,6 +256,32 @@ def test_in_dims_and_out_dims():
             )
 
 
+@pytest.mark.parametrize("out_dims", [(1, 0), [1, 0], 1])
+def test_chunks_are_joined_along_the_dimension_that_out_dims_say(out_dims):
+    a, x = pair(5, 2)
+
+    def f(r):
+        return r * 2, r + 1
+
+    dims = tuple(out_dims) if isinstance(out_dims, list) else out_dims  # PyTorch takes no list
+    same(gd.vmap(f, out_dims=out_dims, chunk_size=2)(a), torch.vmap(f, out_dims=dims)(x))
+
+
+def test_chunks_of_one_output_take_a_tuple_of_one():
+    a, x = pair(5, 2)  # (PyTorch takes it without chunks alone)
+    same(gd.vmap(gd.exp, out_dims=(1,), chunk_size=2)(a), torch.vmap(torch.exp, out_dims=(1,))(x))
+
+
+def test_chunks_share_the_same_random_numbers():
+    a, x = pair(5, 2)
+    gd.manual_seed(0)
+    torch.manual_seed(0)
+    same(
+        gd.vmap(lambda r: r + gd.rand(2), randomness="same", chunk_size=2)(a),
+        torch.vmap(lambda r: r + torch.rand(2), randomness="same", chunk_size=2)(x),
+    )
+
+
 def test_trees_in_and_out():
     (a, x), (b, y) = pair(3, 2), pair(2, 3)
 

@@ -55,7 +55,7 @@ def emit_sort(module: Module, name: str, code: Sort) -> list[Pieces]:
 
 
 def _wants_few(code: Sort) -> bool:
-    few = 0 < code.wanted <= FEW and 8 * code.wanted <= code.length
+    few = 0 < code.wanted <= FEW and 8 * code.wanted <= code.length < 2**32
     return few and _is_packed(code.dtype)
 
 

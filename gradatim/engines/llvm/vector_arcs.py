@@ -1,25 +1,47 @@
-"""Vector arcs: tan, asin, acos, atan, atan2 and erfc as straight-line vector code, float32.
+"""Vector arcs: atan, atan2 and the halving behind asin and acos, in float32 and in float64.
 
-Like the functions of vector_math.py, which see. The arcs are reduced as in A. J. Strecok's and
-Cephes' (S. L. Moshier) functions: by turning an angle back by pi / 4 or pi / 2, and by halving it.
+One code for both precisions, by the numbers of `PRECISIONS`. The arcs are reduced as in A. J.
+Strecok's and Cephes' (S. L. Moshier) functions: by turning an angle back by pi / 4 or pi / 2, and
+by halving it.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from gradatim.engines.llvm import coefficients as c
-from gradatim.engines.llvm.emit import Function, Value, constant
-from gradatim.engines.llvm.vector_tools import (
-    bits,
-    polynomial,
-    sign_bit,
-    with_sign,
-)
+from gradatim.engines.llvm.emit import Function, Value, constant, element
+from gradatim.engines.llvm.vector_tools import bits, polynomial, sign_bit, with_sign
 
 INFINITY = float("inf")
-# pi / 2 as the nearest float and what is left of it.
-HALF_PI, REST = 1.5707963705062866, -4.371139000186241e-08
+
+
+class Precision(NamedTuple):
+    """What differs between float32 and float64."""
+
+    half_pi: float  # the nearest float
+    rest: float  # what is left of pi / 2
+    atan: tuple[float, ...]
+    asin: tuple[float, ...]
+    big: tuple[float, float]  # coordinates above the first are multiplied by the second
+    small: tuple[float, float]  # and so are those below
+
+
+PRECISIONS = {
+    "float": Precision(
+        1.5707963705062866, -4.371139000186241e-08, c.ATAN, c.ASIN,
+        (2.0**100, 2.0**-30), (2.0**-80, 2.0**70),
+    ),
+    "double": Precision(
+        math.pi / 2, c.HALF_PI_64[1], c.ATAN_64, c.ASIN_64,
+        (2.0**1000, 2.0**-60), (2.0**-900, 2.0**100),
+    ),
+}  # fmt: skip
+
+
+def precision(x: Value) -> Precision:
+    return PRECISIONS[element(x.type)]
 
 
 def _one(x: Value) -> Value:
@@ -31,17 +53,20 @@ def _arc(f: Function, above: Value, below: Value) -> Value:
 
     The ratio is brought below tan(pi / 8) by turning the point back by pi / 4 or pi / 2.
     """
+    half_pi, rest, *_ = numbers = precision(above)
     steep = f.compare("gt", above, f.mul(below, 1 + math.sqrt(2)))
     middle = f.compare("gt", above, f.mul(below, math.sqrt(2) - 1))
-    zero = constant(0.0, above.type)
+
+    def turned(angle: float) -> Value:
+        zero = constant(0.0, above.type)
+        return f.select(steep, constant(angle, above.type), f.select(middle, angle / 2, zero))
+
     y = f.select(steep, f.neg(below), f.select(middle, f.sub(above, below), above))
     x = f.select(steep, above, f.select(middle, f.add(above, below), below))
     z = f.div(y, x)
     square = f.mul(z, z)
-    arc = f.mul(f.mul(square, z), polynomial(f, square, c.ATAN))
-    turn = f.select(steep, constant(HALF_PI, above.type), f.select(middle, HALF_PI / 2, zero))
-    rest = f.select(steep, constant(REST, above.type), f.select(middle, REST / 2, zero))
-    return f.add(turn, f.add(z, f.add(arc, rest)))
+    arc = f.mul(f.mul(square, z), polynomial(f, square, numbers.atan))
+    return f.add(turned(half_pi), f.add(z, f.add(arc, turned(rest))))
 
 
 def atan(f: Function, x: Value) -> Value:
@@ -53,52 +78,36 @@ def atan(f: Function, x: Value) -> Value:
 
 def atan2(f: Function, y: Value, x: Value) -> Value:
     """The angle of the point (x, y), by C99's table at zeros and infinities."""
+    half_pi, rest, *_ = numbers = precision(x)
     height, width = f.unary("fabs", y), f.unary("fabs", x)
     # Of two infinities take 1 and 1; of two numbers near the ends of the range, their multiples.
     infinite = f.and_(f.compare("eq", height, INFINITY), f.compare("eq", width, INFINITY))
     height, width = (f.select(infinite, _one(x), v) for v in (height, width))
-    big = f.or_(f.compare("gt", height, 2.0**100), f.compare("gt", width, 2.0**100))
-    small = f.and_(f.compare("lt", height, 2.0**-80), f.compare("lt", width, 2.0**-80))
-    factor = f.select(big, constant(2.0**-30, x.type), f.select(small, 2.0**70, _one(x)))
+    (most, down), (least, up) = numbers.big, numbers.small
+    big = f.or_(f.compare("gt", height, most), f.compare("gt", width, most))
+    small = f.and_(f.compare("lt", height, least), f.compare("lt", width, least))
+    factor = f.select(big, constant(down, x.type), f.select(small, up, _one(x)))
     height, width = f.mul(height, factor), f.mul(width, factor)
     still = f.compare("eq", height, 0.0)
     point = f.and_(still, f.compare("eq", width, 0.0))
     arc = _arc(f, height, f.select(point, _one(x), width))
     backward = f.compare("lt", bits(f, x), 0)  # -0 too
-    turned = f.add(f.sub(2 * HALF_PI, arc), 2 * REST)
-    arc = f.select(backward, turned, arc)
+    arc = f.select(backward, f.add(f.sub(2 * half_pi, arc), 2 * rest), arc)
     unordered = f.or_(f.is_nan(x), f.is_nan(y))
     return f.select(unordered, f.add(x, y), with_sign(f, arc, sign_bit(f, y)))
 
 
-def _arcsine_parts(f: Function, x: Value) -> tuple[Value, Value, Value]:
-    """For |x| <= 1/2: |x| and asin(|x|) - |x|; else the same of r = sqrt((1 - |x|) / 2), with what
-    the root's rounding lost; and where."""
+def arcsine_parts(f: Function, x: Value) -> tuple[Value, Value, Value]:
+    """For |x| <= 1/2: |x| and asin(|x|) - |x|; else the same of r = sqrt((1 - |x|) / 2), in float32
+    with what the root's rounding lost; and where."""
     size = f.unary("fabs", x)
     outer = f.compare("gt", size, 0.5)
     half = f.mul(f.sub(1.0, size), 0.5)
     square = f.select(outer, half, f.mul(x, x))
     root = f.select(outer, f.unary("sqrt", half), size)
-    lost = f.div(f.fma(f.neg(root), root, half), f.add(root, root))
-    lost = f.select(f.and_(outer, f.compare("gt", root, 0.0)), lost, constant(0.0, x.type))
-    rest = f.mul(f.mul(square, root), polynomial(f, square, c.ASIN))
-    return root, f.add(rest, lost), outer
-
-
-def asin(f: Function, x: Value) -> Value:
-    """Near 1: pi / 2 - 2 asin(sqrt((1 - x) / 2))."""
-    root, rest, outer = _arcsine_parts(f, x)
-    far = f.add(f.sub(HALF_PI, f.add(root, root)), f.sub(REST, f.add(rest, rest)))
-    near = f.add(root, rest)
-    return with_sign(f, f.unary("fabs", f.select(outer, far, near)), sign_bit(f, x))
-
-
-def acos(f: Function, x: Value) -> Value:
-    root, rest, outer = _arcsine_parts(f, x)
-    arc = f.add(root, rest)
-    negative = f.compare("lt", x, 0.0)
-    signed, behind = (f.select(negative, f.neg(v), v) for v in (root, rest))
-    near = f.add(f.sub(HALF_PI, signed), f.sub(REST, behind))
-    twice = f.add(arc, arc)
-    turned = f.add(f.sub(2 * HALF_PI, f.add(root, root)), f.sub(2 * REST, f.add(rest, rest)))
-    return f.select(outer, f.select(negative, turned, twice), near)
+    rest = f.mul(f.mul(square, root), polynomial(f, square, precision(x).asin))
+    if element(x.type) == "float":
+        lost = f.div(f.fma(f.neg(root), root, half), f.add(root, root))
+        lost = f.select(f.and_(outer, f.compare("gt", root, 0.0)), lost, constant(0.0, x.type))
+        rest = f.add(rest, lost)
+    return root, rest, outer

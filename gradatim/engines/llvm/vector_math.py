@@ -15,10 +15,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from gradatim.engines.llvm import avx512, vector_arcs, vector_math64
+from gradatim.engines.llvm import avx512, vector_math64
 from gradatim.engines.llvm import coefficients as c
 from gradatim.engines.llvm.emit import Function, Value, constant
 from gradatim.engines.llvm.large_angles import reduce_lanes
+from gradatim.engines.llvm.vector_arcs import arcsine_parts, atan, atan2, precision
 from gradatim.engines.llvm.vector_math64 import through_double
 from gradatim.engines.llvm.vector_tools import (
     at_least,
@@ -283,6 +284,33 @@ def tan(f: Function, x: Value) -> Value:
     return flip_sign(f, f.select(odd, f.div(-1.0, t), t), sign_bit(f, x))
 
 
+# --- arcs ----------------------------------------------------------------------------------------
+
+
+def asin(f: Function, x: Value) -> Value:
+    """Near 1: pi / 2 - 2 asin(sqrt((1 - x) / 2))."""
+    half_pi, left, *_ = precision(x)
+    root, rest, outer = arcsine_parts(f, x)
+    far = f.add(f.sub(half_pi, f.add(root, root)), f.sub(left, f.add(rest, rest)))
+    near = f.add(root, rest)
+    return with_sign(f, f.unary("fabs", f.select(outer, far, near)), sign_bit(f, x))
+
+
+def acos(f: Function, x: Value) -> Value:
+    half_pi, left, *_ = precision(x)
+    root, rest, outer = arcsine_parts(f, x)
+    arc = f.add(root, rest)
+    negative = f.compare("lt", x, 0.0)
+    signed, behind = (f.select(negative, f.neg(v), v) for v in (root, rest))
+    near = f.add(f.sub(half_pi, signed), f.sub(left, behind))
+    twice = f.add(arc, arc)
+    turned = f.add(f.sub(2 * half_pi, f.add(root, root)), f.sub(2 * left, f.add(rest, rest)))
+    return f.select(outer, f.select(negative, turned, twice), near)
+
+
+# --- the error function --------------------------------------------------------------------------
+
+
 def erfc(f: Function, x: Value) -> Value:
     """1 - erf(x) near 0; exp(-x²) q(t) / (1 + 2 x) with t = (x - 4) / (x + 4) elsewhere."""
     size, one = f.unary("fabs", x), constant(1.0, x.type)
@@ -317,9 +345,9 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "rsqrt": rsqrt,
     "tan": tan,
     "erfc": erfc,
-    "asin": vector_arcs.asin,
-    "acos": vector_arcs.acos,
-    "atan": vector_arcs.atan,
-    "atan2": vector_arcs.atan2,
+    "asin": asin,
+    "acos": acos,
+    "atan": atan,
+    "atan2": atan2,
     **{name: through_double(vector_math64.FUNCTIONS[name]) for name in THROUGH_DOUBLE},
 }

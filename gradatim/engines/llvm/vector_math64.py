@@ -14,6 +14,7 @@ from gradatim.engines.llvm import avx512
 from gradatim.engines.llvm import coefficients as c
 from gradatim.engines.llvm.emit import Function, Value, constant
 from gradatim.engines.llvm.large_angles import reduce_lanes
+from gradatim.engines.llvm.vector_arcs import arcsine_parts, atan, atan2
 from gradatim.engines.llvm.vector_tools import (
     at_least,
     at_most,
@@ -301,73 +302,16 @@ def tan(f: Function, x: Value) -> Value:
     return f.select(tiny, x, f.div(above, below))
 
 
-def _arc(f: Function, above: Value, below: Value) -> Value:
-    """The angle of a point with coordinates that are not negative (or NaN): atan(above / below).
-
-    The ratio is brought below tan(pi / 8) by turning the point back by pi / 4 or pi / 2.
-    """
-    steep = f.compare("gt", above, f.mul(below, 1 + math.sqrt(2)))
-    middle = f.compare("gt", above, f.mul(below, math.sqrt(2) - 1))
-    zero = constant(0.0, above.type)
-    y = f.select(steep, f.neg(below), f.select(middle, f.sub(above, below), above))
-    x = f.select(steep, above, f.select(middle, f.add(above, below), below))
-    z = f.div(y, x)
-    square = f.mul(z, z)
-    arc = f.mul(f.mul(square, z), polynomial(f, square, c.ATAN_64))
-    turn = f.select(steep, constant(math.pi / 2, above.type), f.select(middle, math.pi / 4, zero))
-    rest = f.select(
-        steep, constant(c.HALF_PI_64[1], above.type), f.select(middle, c.HALF_PI_64[1] / 2, zero)
-    )
-    return f.add(turn, f.add(z, f.add(arc, rest)))
-
-
-def atan(f: Function, x: Value) -> Value:
-    size = f.unary("fabs", x)
-    huge = f.compare("gt", size, 2.0**60)
-    arc = _arc(f, f.select(huge, constant(2.0**60, x.type), size), _one(x))
-    return f.select(f.is_nan(x), x, with_sign(f, arc, sign_bit(f, x)))
-
-
-def atan2(f: Function, y: Value, x: Value) -> Value:
-    """The angle of the point (x, y), by C99's table at zeros and infinities."""
-    height, width = f.unary("fabs", y), f.unary("fabs", x)
-    # Of two infinities take 1 and 1; of two numbers near the ends of the range, their multiples.
-    infinite = f.and_(f.compare("eq", height, INFINITY), f.compare("eq", width, INFINITY))
-    height, width = (f.select(infinite, _one(x), v) for v in (height, width))
-    big = f.or_(f.compare("gt", height, 2.0**1000), f.compare("gt", width, 2.0**1000))
-    small = f.and_(f.compare("lt", height, 2.0**-900), f.compare("lt", width, 2.0**-900))
-    factor = f.select(big, constant(2.0**-60, x.type), f.select(small, 2.0**100, _one(x)))
-    height, width = f.mul(height, factor), f.mul(width, factor)
-    still = f.compare("eq", height, 0.0)
-    point = f.and_(still, f.compare("eq", width, 0.0))
-    arc = _arc(f, height, f.select(point, _one(x), width))
-    backward = f.compare("lt", bits(f, x), 0)  # -0 too
-    arc = f.select(backward, f.add(f.sub(math.pi, arc), 2 * c.HALF_PI_64[1]), arc)
-    unordered = f.or_(f.is_nan(x), f.is_nan(y))
-    return f.select(unordered, f.add(x, y), with_sign(f, arc, sign_bit(f, y)))
-
-
-def _arcsine_parts(f: Function, x: Value) -> tuple[Value, Value, Value]:
-    """For |x| <= 1/2: |x| and asin(|x|) - |x|; else the same of sqrt((1 - |x|) / 2); and where."""
-    size = f.unary("fabs", x)
-    outer = f.compare("gt", size, 0.5)
-    half = f.mul(f.sub(1.0, size), 0.5)
-    square = f.select(outer, half, f.mul(x, x))
-    root = f.select(outer, f.unary("sqrt", half), size)
-    rest = f.mul(f.mul(square, root), polynomial(f, square, c.ASIN_64))
-    return root, rest, outer
-
-
 def asin(f: Function, x: Value) -> Value:
     """Near 1: pi / 2 - 2 asin(sqrt((1 - x) / 2))."""
-    root, rest, outer = _arcsine_parts(f, x)
+    root, rest, outer = arcsine_parts(f, x)
     arc = f.add(root, rest)
     far = f.add(f.sub(math.pi / 2, f.mul(arc, 2.0)), c.HALF_PI_64[1])
     return with_sign(f, f.unary("fabs", f.select(outer, far, arc)), sign_bit(f, x))
 
 
 def acos(f: Function, x: Value) -> Value:
-    root, rest, outer = _arcsine_parts(f, x)
+    root, rest, outer = arcsine_parts(f, x)
     arc = f.add(root, rest)
     negative = f.compare("lt", x, 0.0)
     signed = f.select(negative, f.neg(arc), arc)

@@ -39,7 +39,7 @@ def types(np):
     return (
         a / 2, a * 2.5, a * 2, a.mean(), a.sum(), a + True, np.sqrt(a), a > 2, f * 2, f + 1.5,
         a @ np.ones((3, 2)), a.T, np.array([1, 2.5]), np.eye(2), a.astype(np.float64),
-        np.full(2, 7),
+        np.full(2, 7), a & 3, a | (a + 1), (a > 1) & (a < 4), (a < 1) | (a > 4),
     )  # fmt: skip
 
 

@@ -33,6 +33,8 @@ def bench(
     if rounds < 1:
         raise ArgumentError(f"rounds is {rounds}: it has to be at least 1")
     if names and names[0] == "ops":
+        if picture is not None or each_step:
+            raise ArgumentError("--picture and --each-step are for training steps, not for ops")
         _bench_operators(names[1:], rounds, threads, sides.choose_peers(peers.split(",")), json)
         return
     chosen = workloads.choose(names or [])

@@ -66,8 +66,12 @@ def evaluation_data(model: Predictor, path: str | None) -> tuple[np.ndarray, np.
 def _evaluate_autoencoder(model: Predictor, path: str | None) -> None:
     """How well it gives the inputs back: of a table, or of MNIST's test digits."""
     from gradatim.data import mnist, read_table
+    from gradatim.graph.errors import ArgumentError
 
-    if path is None and getattr(model.preprocessing, "image", None) == (28, 28):
+    is_of_digits = getattr(model.preprocessing, "image", None) == (28, 28)
+    if path is None and not is_of_digits:
+        raise ArgumentError("on which data? gradatim evaluate RUN DATA")
+    if path is None:
         inputs, path = model.inputs(mnist().test_images), "MNIST"
     elif hasattr(model.preprocessing, "read"):
         inputs = model.inputs(path)

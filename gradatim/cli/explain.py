@@ -183,11 +183,12 @@ def _of_run(path: str, row: int, loss: str | None, lr: float | None) -> dict[str
     from gradatim.train.recipe import Recipe
     from gradatim.train.run import Run
     from gradatim.train.saved import load_predictor
+    from gradatim.train.typed_problem import is_bundled
 
     run = Run.open(path)
     recipe = Recipe.from_config(run.config.get("recipe"), str(run.path / "config.json"))
     model = load_predictor(path)
-    if recipe.data is not None and not os.path.exists(recipe.data):
+    if not is_bundled(recipe.data) and not os.path.exists(recipe.data):
         raise DataError(
             f"the run {run.path} was trained on {recipe.data}, which is not there any more"
         )

@@ -292,15 +292,14 @@ def _raised(text: str, letters: dict[str, str], sign: str) -> str:
 # --- as MathML -----------------------------------------------------------------------------------
 
 
-def to_mathml(latex: str, block: bool = False) -> str:
+def to_mathml(latex: str) -> str:
     """The formula as a `<math>` element.
 
     Example:
         >>> to_mathml("x_1")
         '<math><msub><mi>x</mi><mn>1</mn></msub></math>'
     """
-    display = ' display="block"' if block else ""
-    return f"<math{display}>{_mathml(parse(latex))}</math>"
+    return f"<math>{_mathml(parse(latex))}</math>"
 
 
 def _atom(atom: Atom) -> str:

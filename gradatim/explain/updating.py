@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gradatim.explain.blocks import Block, Formula, Math, Table
+from gradatim.explain.blocks import Block, Formula, Math, Table, number
 from gradatim.graph.errors import ArgumentError
 
 RULE = r"w \leftarrow w - \alpha \frac{\partial L}{\partial w}"
@@ -30,13 +31,14 @@ class UpdateTable:
     def blocks(self) -> Iterator[Block]:
         """What is shown."""
         yield Formula(RULE)
-        rate = repr(self.learning_rate)
+        rate = _exact(self.learning_rate)
         decimals = max((_decimals(value) for value in self.updated), default=0)
         rows = []
         for old, gradient, new in zip(self.weights, self.gradients, self.updated):
-            factor = f"({gradient})" if gradient < 0 else f"{gradient}"
-            calculation = Math(rf"{old} - {rate} \cdot {factor}")
-            rows.append((Math(str(old)), Math(str(gradient)), calculation, _fixed(new, decimals)))
+            slope = _exact(gradient)
+            factor = f"({slope})" if gradient < 0 else slope
+            calculation = Math(rf"{_exact(old)} - {rate} \cdot {factor}")
+            rows.append((Math(_exact(old)), Math(slope), calculation, _fixed(new, decimals)))
         titles = ("old", Math(r"\frac{\partial L}{\partial w}"), "calculation", "new")
         yield Table(titles, tuple(rows), strong=(3,), left=(2,))
 
@@ -56,8 +58,17 @@ def _decimals(value: float) -> int:
     return -exponent if isinstance(exponent, int) and exponent < 0 else 0
 
 
+def _exact(value: float) -> str:
+    """All digits of a number in LaTeX: 0.3, 1.0, 2·10⁻⁷."""
+    mantissa, _, exponent = repr(value).partition("e")
+    if not math.isfinite(value):
+        return number(value)
+    return mantissa if not exponent else rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+
+
 def _fixed(value: float, decimals: int) -> Math:
-    return Math(f"{value:.{decimals}f}" if decimals <= 10 else repr(value))
+    is_short = decimals <= 10 and abs(value) < 1e16
+    return Math(f"{value:.{decimals}f}" if is_short else _exact(value))
 
 
 def update_table(

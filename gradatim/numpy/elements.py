@@ -59,6 +59,8 @@ _BINARY = {
     "less_equal": _binary("less_equal", operator.le),
     "greater": _binary("greater", operator.gt),
     "greater_equal": _binary("greater_equal", operator.ge),
+    "bitwise_and": _binary("bitwise_and", operator.and_),
+    "bitwise_or": _binary("bitwise_or", operator.or_),
     "logical_and": _binary("logical_and", _as_tensors(ops.logical_and)),
     "logical_or": _binary("logical_or", _as_tensors(ops.logical_or)),
 }
@@ -106,7 +108,7 @@ _OPERATORS = {
 }  # fmt: skip
 _COMPARISONS = {
     "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater",
-    "ge": "greater_equal", "and": "logical_and", "or": "logical_or",
+    "ge": "greater_equal", "and": "bitwise_and", "or": "bitwise_or",
 }  # fmt: skip
 
 

@@ -39,7 +39,10 @@ def _spread(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _product(x: Tensor, axes: Any, keepdim: bool) -> Tensor:
-    return ops.prod(x) if isinstance(axes, tuple) or axes is None else ops.prod(x, axes, keepdim)
+    dims = () if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    for dim in sorted((dim % x.ndim for dim in dims), reverse=True):
+        x = ops.prod(x, dim, keepdim)
+    return x if dims else ops.prod(x)
 
 
 _REDUCTIONS = {

@@ -18,7 +18,7 @@ import numpy as np
 
 from gradatim import ops
 from gradatim.graph.dtypes import float64
-from gradatim.graph.errors import ArgumentError
+from gradatim.graph.errors import ArgumentError, DataError
 from gradatim.rules.rosenblatt import check_rows
 from gradatim.tensor import Tensor
 
@@ -65,8 +65,13 @@ class DeltaRule:
 
         Args:
             inputs: (N, inputs). targets: (N,), any numbers.
+
+        Raises:
+            ShapeError, DataError: shapes that do not fit; no cases; inputs that are not finite.
         """
         rows, wanted = check_rows(inputs, targets, len(self.weight))
+        if not len(rows):
+            raise DataError("there are no cases to learn from: give one row or more")
         weight, bias = self.weight.numpy().copy(), self.bias.item()
         self.losses, self.diverged = [], False
         with np.errstate(over="ignore", invalid="ignore"):

@@ -6,7 +6,6 @@ in the table are: a file never names code to run.
 
 from __future__ import annotations
 
-import itertools
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -105,25 +104,3 @@ def _layer_class(name: str) -> type[Module]:
 def _as_tuple(value: Any) -> Any:
     """A list in the file was a tuple, such as a kernel's size."""
     return tuple(value) if isinstance(value, list) else value
-
-
-def mlp(sizes: list[int], activation: str = "ReLU") -> Module:
-    """A multilayer perceptron: `Linear` layers of these sizes with an activation between them.
-
-    Args:
-        sizes: inputs, hidden sizes, outputs; [784, 10] is a single layer.
-
-    Example:
-        >>> mlp([784, 100, 10], "Tanh")
-        Sequential(
-          (0): Linear(in_features=784, out_features=100, bias=True)
-          (1): Tanh()
-          (2): Linear(in_features=100, out_features=10, bias=True)
-        )
-    """
-    layers: list[Module] = []
-    for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
-        if index:
-            layers.append(getattr(nn, activation)())
-        layers.append(nn.Linear(inputs, outputs))
-    return nn.Sequential(*layers)

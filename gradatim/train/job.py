@@ -14,13 +14,12 @@ from gradatim.engines import set_engine
 from gradatim.graph.errors import ArgumentError, DataError
 from gradatim.nn import Module
 from gradatim.random import manual_seed
-from gradatim.train.architecture import mlp
 from gradatim.train.callbacks import Callback, EarlyStopping
 from gradatim.train.history import History
 from gradatim.train.predictor import Predictor
 from gradatim.train.problem import Problem, load_problem
 from gradatim.train.progress import Progress
-from gradatim.train.recipe import ACTIVATIONS, CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Recipe
+from gradatim.train.recipe import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Recipe
 from gradatim.train.run import Run, make_free_folder
 from gradatim.train.trainer import Trainer
 from gradatim.train.typed_problem import is_bundled
@@ -83,14 +82,14 @@ class Job:
                 now).
         """
         recipe = Recipe.from_config(run.config.get("recipe"), str(run.path / "config.json"))
-        for name, value in changes.items():
-            setattr(recipe, name, value)
-        recipe.check()
         if recipe.schedule == "one_cycle" and changes.keys() & {"epochs", "learning_rate"}:
             raise ArgumentError(
                 f"the learning rate of {run.path} goes up and down once in its {recipe.epochs} "
                 "epochs, so neither these nor the rate can change: begin a new run"
             )
+        for name, value in changes.items():
+            setattr(recipe, name, value)
+        recipe.check()
         if not is_bundled(recipe.data):
             if not os.path.exists(recipe.data):
                 raise DataError(
@@ -202,11 +201,8 @@ def _checksum_of_folder(folder: str | os.PathLike) -> str:
 
 
 def _network(recipe: Recipe, problem: Problem) -> Module:
-    if recipe.model is not None:
-        outputs = problem.outputs
-        return build_network(recipe.model, problem.kind, problem.shape, outputs, recipe)
-    sizes = [problem.inputs, *recipe.hidden, problem.outputs]
-    return mlp(sizes, ACTIVATIONS[recipe.activation])
+    name = recipe.model or "feed_forward"
+    return build_network(name, problem.kind, problem.shape, problem.outputs, recipe)
 
 
 def _check_loss(loss: str, problem: Problem) -> None:

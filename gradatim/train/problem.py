@@ -129,7 +129,7 @@ def mnist_problem(recipe: Recipe) -> Problem:
         defaults={
             "epochs": 20,
             "batch_size": 1000,
-            "learning_rate": _learning_rate(recipe, recipe.loss or "mse"),
+            "learning_rate": _learning_rate(recipe.optimizer or "sgd", recipe.loss or "mse"),
             "optimizer": "sgd",
             "loss": "mse",
             "hidden": [1000, 500, 100],
@@ -231,7 +231,7 @@ def table_problem(recipe: Recipe) -> Problem:
         defaults={
             "epochs": 200,
             "batch_size": _batch_size(len(train)),
-            "learning_rate": _learning_rate(recipe, "cross_entropy"),
+            "learning_rate": _learning_rate(recipe.optimizer or "adamw", "cross_entropy"),
             "optimizer": "adamw",
             "weight_decay": 0.1 if recipe.optimizer in (None, "adamw") else 0.0,
             "loss": "cross_entropy" if classes else "mse",
@@ -273,9 +273,9 @@ def _batch_size(rows: int) -> int:
     return int(np.clip(2 ** round(np.log2(max(rows, 1) / 200)), 32, 512))
 
 
-def _learning_rate(recipe: Recipe, loss: str) -> float:
+def _learning_rate(optimizer: str, loss: str) -> float:
     """Adam's usual rate. For SGD the deck's 1 goes with the mean squared error of one-hot targets,
     whose gradients are small."""
-    if recipe.optimizer in ("adam", "adamw") or (recipe.optimizer is None and recipe.data):
+    if optimizer in ("adam", "adamw"):
         return 1e-3
     return 1.0 if loss == "mse" else 0.1

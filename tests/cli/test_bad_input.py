@@ -280,3 +280,9 @@ def test_more_digits_than_there_are(refused):
     assert "MNIST has 60,000 training digits" in line
     assert not os.path.exists("train.csv")
     assert "no data set 'minst': did you mean mnist?" in refused("data", "export", "minst", "a.csv")
+
+
+def test_an_autoencoder_is_evaluated_on_data(gradatim, refused, table):
+    options = ("--target", "kind", "--model", "autoencoder", "--epochs", "1", "--output", "coder")
+    assert gradatim("train", table(), *options).status == 0
+    assert "on which data?" in refused("evaluate", "coder")

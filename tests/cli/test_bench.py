@@ -56,6 +56,7 @@ def test_bench_times_operators(gradatim, tmp_path):
 
 def test_bench_names_an_unknown_operator(refused):
     assert "no operator is named walk" in refused("bench", "ops", "walk")
+    assert "--picture and --each-step are" in refused("bench", "ops", "--picture", "o.png")
 
 
 def test_profile_shows_kernels_and_their_times(gradatim, tmp_path):

@@ -53,6 +53,13 @@ def test_a_row_of_a_trained_run(gradatim, run):
     assert gradatim("explain", "graph", run).status == 0
 
 
+def test_a_run_on_bundled_data(gradatim):
+    options = ("--model", "rnn", "--hidden", "2", "--epochs", "1", "--output", "r")
+    assert gradatim("train", "basic-motions", *options).status == 0
+    said = gradatim("explain", "r")
+    assert said.status == 0, said.err
+
+
 def test_mistakes_end_in_one_line(refused, run):
     assert "there is no run at nothing" in refused("explain", "nothing")
     assert f"{run} was trained on rows 0 to" in refused("explain", run, "--row", "1000")

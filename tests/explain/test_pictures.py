@@ -46,6 +46,12 @@ def test_the_finder_leaves_the_model_as_it_was():
     assert 1e-3 < found.suggestion < found.diverged_at < 100
 
 
+def test_a_loss_that_is_never_finite_is_refused():
+    x = gd.full((4, 2), float("nan"))
+    with pytest.raises(ArgumentError, match=r"the loss is nan at a rate of 0\.0001"):
+        pictures.find_learning_rate(gd.nn.Linear(2, 1), [(x, x[:, :1])], gd.nn.MSELoss())
+
+
 def test_as_many_panels_as_updates():
     x = [[0, 0], [0, 1], [1, 0], [1, 1]]
     from gradatim.rules import Perceptron

@@ -314,6 +314,8 @@ def test_the_decks_update_table():
     assert table.updated == (0.28, 0.45, 1.2)
     shown = [line.split()[-1] for line in str(table).splitlines()[4:]]
     assert shown == ["0.28", "0.45", "1.20"]
+    small = str(gd.explain.update_table([1e-7], [2e20], lr=1.0)).splitlines()[-1].split()
+    assert (small[0], small[1], small[-1]) == ("1·10⁻⁷", "2·10²⁰", "−2·10²⁰")
     with pytest.raises(ArgumentError, match="there are 1 weights and 2 gradients"):
         gd.explain.update_table([1.0], [1.0, 2.0])
 

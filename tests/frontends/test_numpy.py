@@ -39,7 +39,7 @@ def types(np):
     return (
         a / 2, a * 2.5, a * 2, a.mean(), a.sum(), a + True, np.sqrt(a), a > 2, f * 2, f + 1.5,
         a @ np.ones((3, 2)), a.T, np.array([1, 2.5]), np.eye(2), a.astype(np.float64),
-        np.full(2, 7),
+        np.full(2, 7), a & 3, a | (a + 1), (a > 1) & (a < 4), (a < 1) | (a > 4),
     )  # fmt: skip
 
 
@@ -49,7 +49,8 @@ def functions(np):
     order = np.random.permutation(3)
     return (
         np.std(x), np.var(x, axis=0), np.std(x, ddof=1), x.max(axis=1), np.argmax(x, axis=0),
-        np.cumsum(x), np.prod(x, axis=1), np.clip(x, -1, 1), np.where(x > 0, x, 0), x[order],
+        np.cumsum(x), np.prod(x, axis=1), np.prod(x, axis=(0,)), np.prod(x, keepdims=True),
+        np.clip(x, -1, 1), np.where(x > 0, x, 0), x[order],
         np.concatenate([x, x], axis=1), np.vstack([x[0], x[1]]), np.stack([x, x]), np.sort(x),
         np.linalg.norm(x), np.linalg.norm(x, axis=1), np.outer(x[0], x[1]), np.tensordot(x, x.T, 1),
         np.einsum("ij,ij->i", x, x), np.expand_dims(x, 0), np.squeeze(x[:1]), np.tile(x, (2, 1)),

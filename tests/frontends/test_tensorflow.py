@@ -278,6 +278,8 @@ def test_get_variable_by_name():
         tf.get_variable("w", [2, 3])
     with tf.variable_scope("layer", reuse=tf.AUTO_REUSE):
         assert tf.get_variable("w") is w
+        with pytest.raises(ValueError, match=r"specified shape \(2, 4\) and found shape \(2, 3\)"):
+            tf.get_variable("w", [2, 4])
     with pytest.raises(ValueError, match="does not exist"), tf.variable_scope("x", reuse=True):
         tf.get_variable("w")
     with tf.name_scope("scope"):
@@ -310,6 +312,14 @@ def test_a_checkpoint_brings_the_values_back(tmp_path):
         assert session.run(v).tolist() == [5, 6] and path.endswith("model-7")
         with pytest.raises(tf.errors.NotFoundError):
             saver.restore(session, str(tmp_path / "none"))
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"shape \(2,\), and is given"):
+            v.load([1.0, 2.0, 3.0], session)
+    assert [file.name for file in tmp_path.iterdir()] == ["model-7.safetensors"]
+
+
+def test_dropout_with_a_noise_shape_draws_once_for_each_row(sess):
+    kept = sess.run(tf.nn.dropout(tf.ones([50, 4]), 0.5, noise_shape=[None, 1]))
+    assert {tuple(row) for row in kept.tolist()} == {(0.0,) * 4, (2.0,) * 4}
 
 
 # --- mistakes ------------------------------------------------------------------------------------
@@ -347,6 +357,23 @@ def test_shapes_that_cannot_fit_are_refused_while_the_graph_is_made():
     assert tf.matmul(x, tf.ones([3, 2])).shape.as_list() == [None, 2]
     with pytest.raises(TypeError, match="type float32 that does not match type int32"):
         tf.constant(1) + tf.constant(1.0)
+
+
+def test_pieces_that_leave_something_over_are_refused():
+    with pytest.raises(ValueError, match="the size 10 of axis 0 cannot be cut into 3"):
+        tf.split(tf.zeros([10]), 3)
+    with pytest.raises(ValueError, match=r"the size 10 of axis 0 cannot be cut into \[4, 4\]"):
+        tf.split(tf.zeros([10]), [4, 4])
+
+
+def test_samples_of_unknown_size_cannot_be_made_flat():
+    with pytest.raises(ValueError, match="flatten: the sizes of a sample should be defined"):
+        tf.layers.flatten(tf.placeholder(tf.float32))
+
+
+def test_an_optimizer_that_says_no_rule():
+    with pytest.raises(ValueError, match=r"use one of its subclasses"):
+        tf.train.Optimizer(0.1).minimize(tf.Variable(1.0) * 2)
 
 
 def test_a_variable_without_a_value(sess):

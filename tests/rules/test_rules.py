@@ -84,3 +84,8 @@ def test_the_delta_rule_comes_to_least_squares():
 def test_a_delta_rule_that_diverges_says_so():
     neuron = DeltaRule(1, learning_rate=100).fit([[1.0], [2.0]], [1.0, 2.0], epochs=500)
     assert neuron.diverged and neuron.losses[-1] == math.inf
+
+
+def test_the_delta_rule_needs_cases():
+    with pytest.raises(DataError, match="no cases to learn from"):
+        DeltaRule(2).fit(np.zeros((0, 2)), [])

@@ -53,6 +53,14 @@ def test_the_main_job_is_the_decks():
     assert (recipe.hidden, recipe.activation) == ([1000, 500, 100], "relu")
     assert (recipe.optimizer, recipe.learning_rate, recipe.loss) == ("sgd", 1.0, "mse")
     assert (recipe.batch_size, recipe.shuffle, recipe.seed) == (1000, False, 0)
+    assert load_problem(Recipe(data="mnist")).defaults == mnist_problem(Recipe()).defaults
+
+
+def test_dropout_is_in_the_network_of_a_table_too(flowers):
+    job = Job.new(Recipe(data=str(flowers), target="kind", hidden=[8], dropout=0.25))
+    assert [type(layer).__name__ for layer in job.model.network] == [
+        "Linear", "ReLU", "Dropout", "Linear",
+    ]  # fmt: skip
 
 
 def test_mnist_pixels_are_divided_by_255():

@@ -17,8 +17,6 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from gradatim.graph.node import Node
-
 Array = Any  # a traced array
 Meaning = Callable[..., Any]  # (node, *arrays) -> array, or a tuple for several results
 
@@ -34,11 +32,6 @@ def means(name: str) -> Callable[[Meaning], Meaning]:
         return function
 
     return register
-
-
-def is_half(node: Node) -> bool:
-    """Whether a Node's result is float16 or bfloat16."""
-    return bool(node.dtype.is_floating_point and node.dtype.itemsize == 2)
 
 
 def widen(x: Array) -> Array:

@@ -191,6 +191,9 @@ def find_learning_rate(
 
     Args:
         batches: (inputs, targets) tensors, used in turn.
+
+    Raises:
+        ArgumentError: rates or steps that make no sense; a loss that is not finite from the start.
     """
     if not 0 < lowest < highest or steps < 10:
         raise ArgumentError(
@@ -211,6 +214,11 @@ def find_learning_rate(
             diverged_at = float(rates[number])
             break
     losses = np.array([value for value in smooth if math.isfinite(value)])
+    if len(losses) < 2:
+        raise ArgumentError(
+            f"the loss is {raw[0]:g} at a rate of {lowest:g} and not finite after it: look at the "
+            "inputs, or begin with a lower rate"
+        )
     bottom = max(int(losses.argmin()), 1)
     slopes = np.gradient(np.log(losses[: bottom + 1]), np.log(rates[: bottom + 1]))
     suggestion = float(rates[int(slopes.argmin())])

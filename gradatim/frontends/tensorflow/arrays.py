@@ -15,8 +15,15 @@ import numpy as np
 from gradatim import ops
 from gradatim.frontends.names import own_names
 from gradatim.frontends.tensorflow import dtypes, shapes
-from gradatim.frontends.tensorflow.errors import DTypeMismatch
-from gradatim.frontends.tensorflow.graph import Tensor, constant, convert, make, together
+from gradatim.frontends.tensorflow.errors import DTypeMismatch, ShapeMismatch
+from gradatim.frontends.tensorflow.graph import (
+    Tensor,
+    _has_nodes,
+    constant,
+    convert,
+    make,
+    together,
+)
 from gradatim.tensor import Tensor as Value
 
 
@@ -40,7 +47,7 @@ def _with_shape(
     **known: Any,
 ) -> Tensor:
     """A node of a function of tensors and of a shape, which may be a node itself."""
-    if isinstance(shape, (shapes.TensorShape, shapes.Dimension)) or not _has_node(shape):
+    if isinstance(shape, (shapes.TensorShape, shapes.Dimension)) or not _has_nodes(shape):
         fixed = list(shapes.known(shape) or ())
         fixed = [-1 if size is None else size for size in fixed]
         return make(kind, lambda *values: function(*values, fixed), inputs, name, **known)
@@ -53,12 +60,6 @@ def _with_shape(
         name,
         **{"sizes": None if rank is None else (None,) * rank, **known},
     )
-
-
-def _has_node(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return any(map(_has_node, value))
-    return isinstance(value, Tensor)
 
 
 # --- shapes --------------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
         "Reshape", lambda x, sizes: _as_value(x).reshape(sizes), [node], shape, name,
         dtype=node.dtype,
     )  # fmt: skip
-    if found.sizes is None and not _has_node(shape):
+    if found.sizes is None and not _has_nodes(shape):
         found.sizes = shapes.known(shape)
     return found
 
@@ -189,8 +190,10 @@ def split(
 ) -> list[Tensor]:
     """Pieces along an axis: so many of equal size, or of the given sizes."""
     node = convert(value)
+    whole_size = None if node.sizes is None else node.sizes[axis]
     if isinstance(num_or_size_splits, int):
         count = num_or_size_splits
+        fits = whole_size is None or whole_size % count == 0
 
         def piece(x: Value, k: int) -> Value:
             width = x.shape[axis] // count
@@ -198,10 +201,15 @@ def split(
     else:
         widths = [int(width) for width in num_or_size_splits]
         count = len(widths)
+        fits = whole_size is None or whole_size == sum(widths)
 
         def piece(x: Value, k: int) -> Value:
             return x.narrow(axis, sum(widths[:k]), widths[k])
 
+    if not fits:
+        raise ShapeMismatch(
+            f"split: the size {whole_size} of axis {axis} cannot be cut into {num_or_size_splits}"
+        )
     return [make("Split", lambda x, k=k: piece(x, k), [node], name) for k in builtins.range(count)]
 
 
@@ -289,7 +297,7 @@ def range(
     """Numbers from start to before limit."""
     if limit is None:
         start, limit = 0, start
-    if not _has_node([start, limit, delta]):
+    if not _has_nodes([start, limit, delta]):
         return constant(
             np.asarray(dtypes.as_array(np.arange(start, limit, delta).tolist(), None)),
             dtype,
@@ -402,7 +410,7 @@ def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor
     """A piece of a tensor: from `begin`, `size` long (-1: to the end)."""
     node = convert(input_)
     pair = [convert(begin, dtypes.int32 if not isinstance(begin, Tensor) else None), size]
-    fixed = None if _has_node([begin, size]) else (np.atleast_1d(begin), np.atleast_1d(size))
+    fixed = None if _has_nodes([begin, size]) else (np.atleast_1d(begin), np.atleast_1d(size))
 
     def cut(x: Any, starts: Any, sizes: Any) -> Any:
         for axis, (start, length) in enumerate(zip(starts, sizes)):

@@ -249,6 +249,7 @@ def convert(value: Any, dtype: DType | None = None, name: str | None = None) -> 
 
 
 def _has_nodes(value: Any) -> bool:
+    """Whether a value is a node, or a list with nodes in it."""
     if isinstance(value, (list, tuple)):
         return any(map(_has_nodes, value))
     return isinstance(value, Tensor)

@@ -111,7 +111,7 @@ def flatten(inputs: Any, name: str | None = None, **options: Any) -> Tensor:
     """Each sample as one row."""
     x = convert(inputs)
     size = 1
-    for each in (x.sizes or (None,))[1:]:
+    for each in (None,) if x.sizes is None else x.sizes[1:]:
         if each is None:
             raise ShapeMismatch(
                 f"flatten: the sizes of a sample should be defined. Found {x.shape}"
@@ -126,7 +126,7 @@ def dropout(inputs: Any, rate: float = 0.5, noise_shape: Any = None, seed: int |
     x = convert(inputs)
     if training is False:
         return x
-    dropped = nn.dropout(x, rate=rate, seed=seed)
+    dropped = nn.dropout(x, noise_shape=noise_shape, rate=rate, seed=seed)
     return dropped if training is True else cond(training, lambda: dropped, lambda: x)
 
 

@@ -29,7 +29,7 @@ _UNARY: dict[str, Callable[..., Any]] = {
     "floor": ops.floor, "ceil": ops.ceil, "round": ops.round, "sign": ops.sign,
     "reciprocal": ops.reciprocal, "erf": ops.erf, "erfc": ops.erfc, "lgamma": ops.lgamma,
     "digamma": ops.digamma, "logical_not": ops.logical_not, "is_nan": ops.isnan,
-    "is_inf": ops.isinf, "is_finite": ops.isfinite, "stop_gradient": lambda x: x.detach(),
+    "is_inf": ops.isinf, "is_finite": ops.isfinite,
 }  # fmt: skip
 
 

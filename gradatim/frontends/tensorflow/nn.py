@@ -7,7 +7,7 @@ from typing import Any
 
 from gradatim import ops
 from gradatim.frontends.names import look_in, own_names
-from gradatim.frontends.tensorflow import dtypes, math
+from gradatim.frontends.tensorflow import dtypes, math, shapes
 from gradatim.frontends.tensorflow.arrays import gather
 from gradatim.frontends.tensorflow.errors import ShapeMismatch
 from gradatim.frontends.tensorflow.graph import Tensor, constant, convert, make, together
@@ -175,14 +175,15 @@ def dropout(
     x: Any, keep_prob: Any = None, noise_shape: Any = None, seed: int | None = None,
     name: str | None = None, rate: Any = None,
 ) -> Tensor:  # fmt: skip
-    """Each element is kept with probability `keep_prob` and divided by it, else 0."""
+    """Each element is kept with probability `keep_prob` and divided by it, else 0. Along the axes
+    that are 1 in `noise_shape`, all elements share one draw."""
     node = convert(x)
     if rate is not None:
         keep_prob = 1 - rate
     if not isinstance(keep_prob, Tensor) and keep_prob == 1:
         return node
     keep = convert(keep_prob, node.dtype)
-    mask = keep_mask(node, keep, seed)
+    mask = keep_mask(node, keep, seed, shapes.known(noise_shape))
     return make("Dropout", lambda v, p, m: v / p * m, [node, keep, mask], name, sizes=node.sizes)
 
 

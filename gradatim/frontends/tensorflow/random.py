@@ -10,7 +10,7 @@ from typing import Any
 
 from gradatim import ops
 from gradatim.frontends.names import look_in, own_names
-from gradatim.frontends.tensorflow import dtypes
+from gradatim.frontends.tensorflow import dtypes, shapes
 from gradatim.frontends.tensorflow.arrays import _with_shape
 from gradatim.frontends.tensorflow.graph import Tensor, convert, get_default_graph, make
 from gradatim.random import Generator
@@ -105,14 +105,16 @@ def random_shuffle(value: Any, seed: int | None = None, name: str | None = None)
     return make("RandomShuffle", function, [node], name, dtype=node.dtype, sizes=node.sizes)
 
 
-def keep_mask(node: Tensor, keep: Tensor, seed: int | None) -> Tensor:
-    """1 with the given probability, else 0, in the shape of a node."""
+def keep_mask(node: Tensor, keep: Tensor, seed: int | None, sizes: shapes.Known = None) -> Tensor:
+    """1 with the given probability, else 0, in the shape of a node, or in one that spreads to it
+    (where None is a size of the node's)."""
     stream = _stream(seed)
 
     def function(x: Value, p: Value) -> Value:
-        return (ops.rand(list(x.shape), dtype=x.dtype, generator=stream) < p).to(x.dtype)
+        drawn = [n if k is None else k for n, k in zip(x.shape, sizes or x.shape)]
+        return (ops.rand(drawn, dtype=x.dtype, generator=stream) < p).to(x.dtype)
 
-    return make("KeepMask", function, [node, keep], dtype=node.dtype, sizes=node.sizes)
+    return make("KeepMask", function, [node, keep], dtype=node.dtype, sizes=sizes or node.sizes)
 
 
 __all__ = own_names(__name__)

@@ -111,6 +111,11 @@ class Session:
     def put(self, variable: Variable, value: Any) -> None:
         """Give a variable a value."""
         array = np.array(value, variable.dtype.element.numpy)
+        if not shapes.fits(array.shape, variable.sizes):
+            raise InvalidArgumentError(
+                f"Assign requires shapes of both tensors to match: {variable.name} has shape "
+                f"{variable.shape}, and is given a value of shape {shapes.text(array.shape)}"
+            )
         self.values[variable] = _kept(from_array(array))
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gradatim.data.files import replacing
 from gradatim.frontends.names import look_in, own_names
 from gradatim.frontends.tensorflow import dtypes, math
 from gradatim.frontends.tensorflow.differentiation import gradients
@@ -96,7 +97,10 @@ class Optimizer:
 
     def _update(self, grad: Tensor, variable: Variable, rate: Tensor) -> Tensor:
         """The variable's new value."""
-        raise NotImplementedError
+        raise GraphError(
+            f"{type(self).__name__} does not say how variables change: use one of its subclasses, "
+            f"such as tf.train.AdamOptimizer"
+        )
 
     # --- slots: what an optimizer remembers of each variable --------------------------------------
 
@@ -324,9 +328,8 @@ class Saver:
         path = save_path if global_step is None else f"{save_path}-{global_step}"
         named = self._variables()
         values = sess.run(list(named.values()))
-        save_file(
-            {k: np.ascontiguousarray(v) for k, v in zip(named, values)}, f"{path}.safetensors"
-        )
+        with replacing(f"{path}.safetensors") as temporary:
+            save_file({k: np.ascontiguousarray(v) for k, v in zip(named, values)}, temporary)
         return path
 
     def restore(self, sess: Any, save_path: str) -> None:

@@ -272,6 +272,7 @@ def get_variable(
 
     Raises:
         GraphError: if it is there without `reuse`, or is not there with it.
+        ShapeMismatch: if it is there with another shape.
     """
     scope = get_variable_scope()
     full = f"{scope.name}/{name}" if scope.name else name
@@ -282,7 +283,13 @@ def get_variable(
                 f"Variable {full} already exists, disallowed. Did you mean to set reuse=True or "
                 f"reuse=tf.AUTO_REUSE in variable_scope?"
             )
-        return known[full]
+        found, wanted = known[full], shapes.known(shape)
+        if found.sizes is not None and not shapes.fits(found.sizes, wanted):
+            raise ShapeMismatch(
+                f"Trying to share variable {full}, but specified shape {shapes.text(wanted)} "
+                f"and found shape {found.shape}."
+            )
+        return found
     if scope.reuse is True:
         raise GraphError(
             f"Variable {full} does not exist, or was not created with tf.get_variable(). Did you "

@@ -1,4 +1,5 @@
-"""Neurons and learning rules from before backpropagation, each in a file with its paper.
+"""Neurons and learning rules, each in a file with its paper: those from before back-propagation,
+and those that go without it.
 
 Example:
     >>> import gradatim as gd
@@ -11,6 +12,7 @@ Example:
 
 from gradatim.rules.delta import DeltaRule
 from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
+from gradatim.rules.reservoir import Reservoir
 from gradatim.rules.rosenblatt import Perceptron, Update
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "DeltaRule",
     "McCullochPitts",
     "Perceptron",
+    "Reservoir",
     "Update",
     "find_gate",
 ]

@@ -11,19 +11,28 @@ Example:
 """
 
 from gradatim.rules.delta import DeltaRule
+from gradatim.rules.dictionary_learning import DictionaryLearning
+from gradatim.rules.matching_pursuit import orthogonal_matching_pursuit
 from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
 from gradatim.rules.reservoir import Reservoir
 from gradatim.rules.rosenblatt import Perceptron, Update
+from gradatim.rules.svm import L2SVM
+from gradatim.rules.whitening import ZCA, normalize_contrast
 
 __all__ = [
     "AND",
+    "L2SVM",
     "NOT",
     "OR",
     "XOR",
+    "ZCA",
     "DeltaRule",
+    "DictionaryLearning",
     "McCullochPitts",
     "Perceptron",
     "Reservoir",
     "Update",
     "find_gate",
+    "normalize_contrast",
+    "orthogonal_matching_pursuit",
 ]

@@ -9,18 +9,32 @@ Example:
     (True, [0, 0, 0, 1])
 """
 
+from gradatim.rules.annealed_importance import PartitionEstimate, annealed_importance_sampling
+from gradatim.rules.contrastive_divergence import ContrastiveDivergence
+from gradatim.rules.deep_boltzmann import DeepBoltzmannMachine, MeanFieldLearning
 from gradatim.rules.delta import DeltaRule
 from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
+from gradatim.rules.persistent_chains import PersistentChains
+from gradatim.rules.restricted_boltzmann import RestrictedBoltzmannMachine
 from gradatim.rules.rosenblatt import Perceptron, Update
+from gradatim.rules.wake_sleep import ContrastiveWakeSleep
 
 __all__ = [
     "AND",
     "NOT",
     "OR",
     "XOR",
+    "ContrastiveDivergence",
+    "ContrastiveWakeSleep",
+    "DeepBoltzmannMachine",
     "DeltaRule",
     "McCullochPitts",
+    "MeanFieldLearning",
+    "PartitionEstimate",
     "Perceptron",
+    "PersistentChains",
+    "RestrictedBoltzmannMachine",
     "Update",
+    "annealed_importance_sampling",
     "find_gate",
 ]

@@ -6,7 +6,7 @@ Runs start from a machine A without weights, whose log Z is known and which can 
 follow it through machines in between to the one in question:
 
     β from 0 to 1:     weights β W,     biases (1 - β) b_A + β b
-    log w = Σ_k log p*_k(x_{k-1}) - log p*_{k-1}(x_{k-1}),     x_k drawn by a Gibbs round of machine k
+    log w = Σ_k log p*_k(x_{k-1}) - log p*_{k-1}(x_{k-1}),   x_k drawn by a round of machine k
     Z ≈ Z_A · mean(w)
 
 x is the states of every other layer (the odd ones); the even ones (visible too) are summed out:
@@ -17,6 +17,7 @@ x is the states of every other layer (the odd ones); the even ones (visible too)
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,7 +92,7 @@ def annealed_importance_sampling(
         step = compile_step(path.advance)
         betas = _schedule(temperatures)
         gained = np.zeros(runs)  # float64: thousands of small terms
-        for before, beta in zip(betas, betas[1:]):
+        for before, beta in pairwise(betas):
             gain, *odd = step(float(before), float(beta), *odd)
             gained += gain.numpy()
     log_base = sum(float(np.logaddexp(0, bias.numpy().astype(np.float64)).sum()) for bias in base)

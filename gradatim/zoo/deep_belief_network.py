@@ -60,7 +60,7 @@ class DeepBeliefNetwork(nn.Module):
                 "memory's units"
             )
         self.sizes, self.classes = tuple(sizes), classes
-        pairs = list(itertools.pairwise(sizes))
+        pairs = list(itertools.pairwise(sizes[:-1]))
         self.recognition = nn.ModuleList(nn.Linear(low, high) for low, high in pairs)
         self.generation = nn.ModuleList(nn.Linear(high, low) for low, high in pairs)
         self.memory = RestrictedBoltzmannMachine(sizes[-2] + classes, sizes[-1], classes)
@@ -285,7 +285,7 @@ SYSTEM = System(
             "eq. 4.2",
         ),
         Equation(
-            "wake: ΔG = α s_above (s_below - s'_below)   sleep: ΔR = α s_below (s_above - s'_above)",
+            "wake: ΔG = α s_above (s_below - s'_below), sleep: ΔR = α s_below (s_above - s'_above)",
             r"\Delta G = \alpha\, s_{above} (s_{below} - s'_{below}),\quad "
             r"\Delta R = \alpha\, s_{below} (s_{above} - s'_{above})",
             "appendix B",

@@ -125,7 +125,7 @@ def _entropy(mean: Tensor) -> Tensor:
 
 class MeanFieldLearning(Ascent):
     """Trains a deep Boltzmann machine: mean field for the data, persistent chains for the machine
-    (section 2, algorithm 1).
+    (section 2, algorithm 1). Grey values are probabilities: each step draws zeros and ones anew.
 
     Args:
         machine: the machine; its parameters are changed in place.
@@ -166,6 +166,7 @@ class MeanFieldLearning(Ascent):
         super().__init__(machine, learning_rate, momentum, weight_decay)
 
     def gradients(self, v: Tensor) -> tuple[list[Tensor], Tensor]:
+        v = v.bernoulli()
         means = self.machine.mean_field(v, self.rounds)
         moved = self.machine.gibbs(self.particles, self.k)
         for particle, state in zip(self.particles, moved):

@@ -8,7 +8,7 @@ ENGINE ?= llvm
 PROGRAMS ?= 20000
 JOBS   ?= 1
 
-.PHONY: train test lint types conformance conformance-page fuzz fuzz-neon clean
+.PHONY: train test lint types conformance conformance-page fuzz fuzz-neon zoo clean
 
 # One stamp file for each set of extras, so that a second run installs nothing.
 $(VENV)/.installed-%: pyproject.toml
@@ -43,6 +43,10 @@ conformance: $(VENV)/.installed-peers $(VENV)/.installed-test
 # All sample inputs of PyTorch's operator database; writes docs/conformance.md. Ten minutes.
 conformance-page: $(VENV)/.installed-peers $(VENV)/.installed-test
 	@$(BIN)/python -m tests.conformance.op_db.run --jobs 2 --page docs/conformance.md
+
+# Trains the deck's twenty systems and writes docs/zoo.md: 90 minutes. NAMES="adaline omp-1": some.
+zoo: $(VENV)/.installed-all
+	@$(BIN)/python tools/make_zoo.py $(NAMES)
 
 # Random programs, the engine against the reference engine. GUARD=1: in guarded memory.
 # FEATURES=avx512, avx2 or sse2: code for a smaller processor.

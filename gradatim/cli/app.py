@@ -17,6 +17,7 @@ from gradatim.cli import (
     run,
     summary,
     train,
+    zoo,
 )
 
 app = typer.Typer(
@@ -56,4 +57,5 @@ app.command("profile")(profile.profile)
 app.command("explain")(explain.explain)
 app.command("draw")(draw.draw)
 app.command("run", context_settings=run.SETTINGS)(run.run)
+app.command("zoo")(zoo.zoo)
 app.add_typer(data.app, name="data")

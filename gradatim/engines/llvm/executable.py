@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from gradatim.engines.llvm.probe import Probe
 from gradatim.engines.llvm.schedule import Schedule, schedule
 from gradatim.engines.llvm.stamps import NOW
 from gradatim.graph.errors import DivisionByZero, ElementOutOfRange
+from gradatim.graph.node import Node
 from gradatim.graph.program import Program
 from gradatim.graph.rewrite import simplify
 
@@ -258,7 +259,7 @@ class LLVMEngine:
 
     def compile(self, program: Program, device: str) -> Any:
         simple = simplify(program)
-        if not program.replaces and program.key[-1] != "step" and _cost(simple) < SMALL:
+        if not program.replaces and program.key[-1] != "step" and _cost(simple.nodes) < SMALL:
             return Tiered(simple)
         return LLVMExecutable(simple)
 
@@ -285,11 +286,15 @@ class LLVMEngine:
         return buffer
 
 
-def _cost(program: Program) -> float:
+def _cost(nodes: Iterable[Node]) -> float:
     """Nanoseconds that NumPy would take, roughly."""
     total = 0.0
-    for node in program.nodes:
-        if node.primitive.kind == "contract":
+    for node in nodes:
+        if node.primitive.name == "scan":
+            body, _, _, length, _ = node.params
+            inside = body.nodes[len(body.inputs) :]
+            total += length * (_cost(inside) + 1000 * len(inside))  # a call of NumPy for each
+        elif node.primitive.kind == "contract":
             depth = 1
             for axis in node.params[0]:
                 depth *= node.inputs[0].shape[axis]

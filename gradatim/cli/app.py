@@ -7,6 +7,7 @@ import typer
 
 from gradatim.cli import (
     bench,
+    compare,
     data,
     draw,
     evaluate,
@@ -53,6 +54,7 @@ app.command("summary")(summary.summary)
 app.command("info")(info.info)
 app.command("bench")(bench.bench)
 app.command("profile")(profile.profile)
+app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("draw")(draw.draw)
 app.command("run", context_settings=run.SETTINGS)(run.run)

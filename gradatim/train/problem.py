@@ -230,7 +230,7 @@ def table_problem(recipe: Recipe) -> Problem:
         rows="rows",
         defaults={
             "epochs": 200,
-            "batch_size": _batch_size(len(train)),
+            "batch_size": table_batch_size(len(train)),
             "learning_rate": _learning_rate(recipe.optimizer or "adamw", "cross_entropy"),
             "optimizer": "adamw",
             "weight_decay": 0.1 if recipe.optimizer in (None, "adamw") else 0.0,
@@ -268,7 +268,7 @@ def unit_of_targets(preprocessing: TablePreprocessor) -> np.ndarray:
     return (preprocessing.inverse_target(zeros + 1) - preprocessing.inverse_target(zeros))[0]
 
 
-def _batch_size(rows: int) -> int:
+def table_batch_size(rows: int) -> int:
     """32, and more from 6,400 rows on: about 200 batches an epoch, at most 512 rows each."""
     return int(np.clip(2 ** round(np.log2(max(rows, 1) / 200)), 32, 512))
 

@@ -4,6 +4,7 @@
 """
 
 from gradatim.explain.pictures.activations import activations
+from gradatim.explain.pictures.comparison import learning_curves, scores
 from gradatim.explain.pictures.digits import digits
 from gradatim.explain.pictures.learned import embedding, filters, reconstructions
 from gradatim.explain.pictures.learning_rate import (
@@ -26,6 +27,7 @@ __all__ = [
     "embedding",
     "filters",
     "find_learning_rate",
+    "learning_curves",
     "learning_rate_finder",
     "learning_rates",
     "network_types",
@@ -33,5 +35,6 @@ __all__ = [
     "perceptron_lines",
     "reconstructions",
     "save",
+    "scores",
     "training_curves",
 ]

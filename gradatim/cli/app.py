@@ -13,6 +13,7 @@ from gradatim.cli import (
     evaluate,
     explain,
     info,
+    play,
     predict,
     profile,
     run,
@@ -56,6 +57,7 @@ app.command("bench")(bench.bench)
 app.command("profile")(profile.profile)
 app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
+app.command("play")(play.play)
 app.command("draw")(draw.draw)
 app.command("run", context_settings=run.SETTINGS)(run.run)
 app.add_typer(data.app, name="data")

@@ -1,4 +1,4 @@
-"""The networks of a comparison: which types suit which data, and training one on some of the rows."""
+"""The networks of a comparison: which types suit which data, and training one on some rows."""
 
 from __future__ import annotations
 

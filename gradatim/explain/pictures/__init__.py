@@ -16,6 +16,7 @@ from gradatim.explain.pictures.learning_rate import (
 from gradatim.explain.pictures.network_types import network_types
 from gradatim.explain.pictures.perceptron import perceptron_lines
 from gradatim.explain.pictures.results import confusion_matrix, training_curves
+from gradatim.explain.pictures.returns import returns
 from gradatim.explain.pictures.style import can_draw, new_figure, save
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "new_figure",
     "perceptron_lines",
     "reconstructions",
+    "returns",
     "save",
     "scores",
     "training_curves",

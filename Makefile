@@ -8,7 +8,7 @@ ENGINE ?= llvm
 PROGRAMS ?= 20000
 JOBS   ?= 1
 
-.PHONY: train test lint types conformance conformance-page fuzz fuzz-neon clean
+.PHONY: train test lint types conformance conformance-page deck fuzz fuzz-neon clean
 
 # One stamp file for each set of extras, so that a second run installs nothing.
 $(VENV)/.installed-%: pyproject.toml
@@ -43,6 +43,11 @@ conformance: $(VENV)/.installed-peers $(VENV)/.installed-test
 # All sample inputs of PyTorch's operator database; writes docs/conformance.md. Ten minutes.
 conformance-page: $(VENV)/.installed-peers $(VENV)/.installed-test
 	@$(BIN)/python -m tests.conformance.op_db.run --jobs 2 --page docs/conformance.md
+
+# Every figure and picture of the deck; writes docs/deck.md. At most an hour; goes on where it was
+# stopped (FRESH=1: measures anew).
+deck: $(VENV)/.installed-deck $(VENV)/.installed-peers $(VENV)/.installed-test
+	@$(BIN)/python -m benchmarks.deck $(if $(FRESH),--fresh)
 
 # Random programs, the engine against the reference engine. GUARD=1: in guarded memory.
 # FEATURES=avx512, avx2 or sse2: code for a smaller processor.

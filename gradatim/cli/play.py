@@ -17,9 +17,7 @@ def play(
     ),
     method: str = typer.Option("reinforce", help="reinforce, dqn"),
     steps: int = typer.Option(400_000, help="At most so many are played to learn from."),
-    learning_rate: float = typer.Option(
-        None, "--learning-rate", "--lr", help="0.003 (dqn: 0.0005)"
-    ),
+    learning_rate: float = typer.Option(None, "--learning-rate", "--lr", help="0.003 (dqn: 0.001)"),
     seed: int = typer.Option(0, help="Of weights, draws and episodes."),
     output: str = typer.Option(
         None, metavar="DIR", help="The folder of the results: runs/GAME-1, -2 ..."

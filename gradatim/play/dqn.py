@@ -77,26 +77,28 @@ class DQN:
         memory: how many steps are kept.
         batch: steps in an update; there is one update for each step of all copies.
         renew: updates after which Q' is renewed.
-        steps: over a third of these the share of random actions falls from 1 to `explore`.
+        explore: share of random actions, once it has fallen from 1 over `fall` steps (at most a
+            third of `steps`).
 
     Attributes:
         network: from observations to the values of the actions.
     """
 
     title = "DQN"
-    copies = 8
+    copies = 4
 
     def __init__(
         self,
         games: Games,
         seed: int = 0,
         hidden: int = 128,
-        learning_rate: float = 5e-4,
+        learning_rate: float = 1e-3,
         discount: float = 0.99,
         memory: int = 100_000,
-        batch: int = 128,
-        renew: int = 250,
+        batch: int = 64,
+        renew: int = 100,
         explore: float = 0.03,
+        fall: int = 50_000,
         steps: int | None = None,
     ) -> None:
         self.games, self.batch, self.renew, self.explore = games, batch, renew, explore
@@ -105,7 +107,7 @@ class DQN:
         self.target = make_network(games.shape, games.actions, hidden)
         self.target.load_state_dict(self.network.state_dict())
         self.memory = Memory(memory, games.shape)
-        self.fall = max((steps or 300_000) / 3, 1)
+        self.fall = max(fall if steps is None else min(fall, steps / 3), 1)
         self.warm_up = min(2000, memory // 4)
         self.played = self.updates = 0
         self._look = viewer(self.network)

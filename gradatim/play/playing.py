@@ -24,7 +24,7 @@ JUDGED = 100
 WATCHED = 20
 """Episodes that are played now and then while it learns, to keep the best policy."""
 
-EVERY = 16_000
+EVERY = 8_000
 """Steps between them."""
 
 LONGEST = 10_000

@@ -199,13 +199,13 @@ def table_problem(recipe: Recipe) -> Problem:
     """A table from a file, split in rows to train on, to validate on, and to test on."""
     path = recipe.data
     frame = read_table(path)
-    if not recipe.target:
+    if not recipe.target and not _learns_inputs(recipe):
         raise ArgumentError(
             f"which column of {path} should be learned? --target COLUMN; the last columns are "
             f"{', '.join(frame.columns[-3:])}, the first {', '.join(frame.columns[:3])}"
         )
-    names = target_names(recipe.target, frame, path)
-    count = int(labelled_rows(frame, names, path).sum())
+    names = target_names(recipe.target, frame, path) if recipe.target else None
+    count = int(labelled_rows(frame, names or [], path).sum())
     train, test = split_rows(
         np.arange(count), 0.2 if recipe.test_size is None else recipe.test_size, recipe
     )
@@ -226,7 +226,7 @@ def table_problem(recipe: Recipe) -> Problem:
         preprocessing=preprocessing,
         classes=classes,
         targets=preprocessing.targets,
-        scale=None if classes else unit_of_targets(preprocessing),
+        scale=None if classes or names is None else unit_of_targets(preprocessing),
         rows="rows",
         defaults={
             "epochs": 200,
@@ -243,6 +243,13 @@ def table_problem(recipe: Recipe) -> Problem:
         notes=preprocessing.notes,
         **_kind_of_rows(preprocessing),
     )
+
+
+def _learns_inputs(recipe: Recipe) -> bool:
+    """Whether the network needs no target: an autoencoder."""
+    from gradatim.train.types import find_type
+
+    return recipe.model is not None and find_type(recipe.model).learns == "inputs"
 
 
 def _kind_of_rows(preprocessing: TablePreprocessor) -> dict[str, Any]:

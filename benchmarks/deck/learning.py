@@ -72,7 +72,7 @@ def reinforcement() -> Section:
     for method in ("reinforce", "dqn"):
         folder = KEPT / f"cartpole-{method}"
         if not (folder / "episode.png").exists():
-            _gradatim("play", "CartPole-v1", "--method", method, "--output", folder,
+            _gradatim("play", "CartPole-v1", "--method", method, "--output", _free(folder),
                       "--recording", "episode.png")  # fmt: skip
         found = json.loads((folder / "results.json").read_text())
         section.check(
@@ -89,7 +89,7 @@ def performance() -> Section:
     section = Section("Performance by amount of data: classic algorithms and networks on MNIST")
     folder = KEPT / "learning-curve"
     if not (folder / "comparison.json").exists():
-        _gradatim("compare", "mnist", "--learning-curve", "--output", folder)
+        _gradatim("compare", "mnist", "--learning-curve", "--output", _free(folder))
     found = json.loads((folder / "comparison.json").read_text())
     entries = [one for one in found["entries"] if one["kind"] != "guess"]
     sizes = sorted({one["rows"] for one in entries})

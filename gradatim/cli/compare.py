@@ -54,15 +54,16 @@ def compare(
     import os
 
     from gradatim.cli.console import wide_console
+    from gradatim.cli.folders import check_free, make_folder
     from gradatim.cli.threads import use_threads
     from gradatim.compare import learning_curve as run
     from gradatim.compare.classic import check_installed
     from gradatim.graph.errors import ArgumentError
     from gradatim.train.recipe import TASKS, Recipe
-    from gradatim.train.run import make_free_folder
 
     use_threads(threads)
     check_installed()
+    check_free(output)
     if sizes is not None and not learning_curve:
         raise ArgumentError("--sizes are those of the learning curve: add --learning-curve")
     wanted = None
@@ -84,10 +85,8 @@ def compare(
     console = wide_console()
     with console.status("") as status:
         found = run(recipe, names(methods), wanted, threads or os.cpu_count() or 1, status.update)
-    folder = Path(output) if output else None
-    if folder is None:
-        name = Path(found.title).name.split(".")[0].replace(" ", "-").lower()
-        folder = make_free_folder("comparisons", name)
+    name = Path(found.title).name.split(".")[0].replace(" ", "-").lower()
+    folder = make_folder(output, "comparisons", name)
     console.print(make_table(found))
     for line in make_notes(found):
         console.print(line, soft_wrap=True)
@@ -145,12 +144,7 @@ def write(found: Comparison, folder: Path, curve: bool) -> list[str]:
 
     from gradatim.data.files import replacing
     from gradatim.explain import pictures
-    from gradatim.graph.errors import DataError
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot make the folder {folder}: {error.strerror}") from error
     with replacing(folder / "comparison.json") as temporary:
         temporary.write_text(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
     written = ["comparison.json"]

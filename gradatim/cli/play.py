@@ -29,19 +29,21 @@ def play(
     The policy that did best while learning then plays 100 new episodes. The folder holds their
     returns, the network, a picture of how learning went, and one episode.
     """
+    from gradatim.cli.folders import check_free, make_folder
     from gradatim.cli.words import choose
-    from gradatim.data.files import replacing
     from gradatim.explain import pictures
-    from gradatim.graph.errors import ArgumentError, DataError
+    from gradatim.graph.errors import ArgumentError
     from gradatim.play import METHODS, Games
     from gradatim.play import play as learn
-    from gradatim.train.run import make_free_folder
+    from gradatim.play.playing import check_settings
 
     method = choose("method", method, METHODS)
     if Path(recording).suffix.lower() not in (".gif", ".png"):
         raise ArgumentError(f"--recording is {recording!r}: expected a name in .gif or .png")
     if learning_rate is not None and not learning_rate > 0:
         raise ArgumentError(f"the learning rate is {learning_rate:g}: it has to be above 0")
+    check_free(output)
+    check_settings(method, steps, seed)
     first = Games(game, 1, seed)
     first.close()
     shape = " × ".join(map(str, first.shape))
@@ -49,12 +51,8 @@ def play(
     settings = {} if learning_rate is None else {"learning_rate": learning_rate}
     print(f"Learning  {METHODS[method].title}, at most {steps:,} steps, seed {seed}\n", flush=True)
     found = learn(game, method, steps, seed, lambda line: print(line, flush=True), **settings)
-    try:
-        folder = Path(output) if output else make_free_folder("runs", _folder_name(game))
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot make the folder {output}: {error.strerror}") from error
-    _write_numbers(found, folder, replacing)
+    folder = make_folder(output, "runs", _folder_name(game))
+    _write_numbers(found, folder)
     written = ["results.json", "policy.safetensors"]
     if pictures.can_draw():
         title = f"{game}, {METHODS[method].title}"
@@ -82,9 +80,10 @@ def _folder_name(game: str) -> str:
     return game.replace("/", "-").lower()
 
 
-def _write_numbers(found: Played, folder: Path, replacing) -> None:  # type: ignore[no-untyped-def]
+def _write_numbers(found: Played, folder: Path) -> None:
     import json
 
+    from gradatim.data.files import replacing
     from gradatim.train.saved import save_model
 
     with replacing(folder / "results.json") as temporary:

@@ -98,10 +98,7 @@ def play(
         say: is told how it goes.
         settings: of the method, see `Reinforce` and `DQN`.
     """
-    if method not in METHODS:
-        raise ArgumentError(f"there is no method {method!r}: choose from {', '.join(METHODS)}")
-    if steps < 1:
-        raise ArgumentError(f"steps is {steps}: it has to be at least 1")
+    check_settings(method, steps, seed)
     manual_seed(seed)
     kind = METHODS[method]
     games = Games(game, kind.copies, seed)
@@ -143,6 +140,16 @@ def play(
         learner.network,
         learner.best_actions,
     )
+
+
+def check_settings(method: str, steps: int, seed: int) -> None:
+    """Raise `ArgumentError` for the first that makes no sense."""
+    if method not in METHODS:
+        raise ArgumentError(f"there is no method {method!r}: choose from {', '.join(METHODS)}")
+    if steps < 1:
+        raise ArgumentError(f"steps is {steps}: it has to be at least 1")
+    if not 0 <= seed < 2**32 - 2 * APART:
+        raise ArgumentError(f"the seed is {seed}: it has to be from 0 to {2**32 - 2 * APART - 1:,}")
 
 
 def evaluate(

@@ -5,6 +5,7 @@ Each is a row of a table: how it is made for classes, how for numbers, and what 
 
 from __future__ import annotations
 
+import importlib
 import time
 import warnings
 from collections.abc import Callable
@@ -17,6 +18,9 @@ from gradatim.graph.errors import missing_extra
 
 SVM_ROWS = 20_000
 """A support vector machine's time grows with the square of the rows, or faster."""
+
+
+SEED, THREADS = "the seed", "the number of threads"
 
 
 @dataclass(frozen=True)
@@ -38,90 +42,51 @@ class Classic:
     one_target: bool = False
 
 
-def _logistic(seed: int, threads: int) -> Any:
-    from sklearn.linear_model import LogisticRegression
+def _of(path: str, **settings: Any) -> Callable[[int, int], Any]:
+    """Makes scikit-learn's estimator of that name: "svm.SVC".
 
-    return LogisticRegression(max_iter=200)
+    Args:
+        settings: its arguments; SEED and THREADS stand for those of the comparison.
+    """
+    module, name = path.split(".")
 
-
-def _ridge(seed: int, threads: int) -> Any:
-    from sklearn.linear_model import Ridge
-
-    return Ridge()
-
-
-def _tree(name: str) -> Callable[[int, int], Any]:
     def make(seed: int, threads: int) -> Any:
-        from sklearn import tree
-
-        return getattr(tree, name)(random_state=seed)
+        given = {SEED: seed, THREADS: threads}
+        kind = getattr(importlib.import_module(f"sklearn.{module}"), name)
+        return kind(**{key: given.get(value, value) for key, value in settings.items()})
 
     return make
-
-
-def _forest(name: str) -> Callable[[int, int], Any]:
-    def make(seed: int, threads: int) -> Any:
-        from sklearn import ensemble
-
-        return getattr(ensemble, name)(random_state=seed, n_jobs=threads)
-
-    return make
-
-
-def _boosting(name: str) -> Callable[[int, int], Any]:
-    def make(seed: int, threads: int) -> Any:
-        from sklearn import ensemble
-
-        return getattr(ensemble, name)(random_state=seed)
-
-    return make
-
-
-def _svm(name: str) -> Callable[[int, int], Any]:
-    def make(seed: int, threads: int) -> Any:
-        from sklearn import svm
-
-        return getattr(svm, name)()
-
-    return make
-
-
-def _neighbours(name: str) -> Callable[[int, int], Any]:
-    def make(seed: int, threads: int) -> Any:
-        from sklearn import neighbors
-
-        return getattr(neighbors, name)(n_jobs=threads)
-
-    return make
-
-
-def _bayes(seed: int, threads: int) -> Any:
-    from sklearn.naive_bayes import GaussianNB
-
-    return GaussianNB()
 
 
 CLASSIC = {
-    "logistic_regression": Classic("logistic regression", _logistic, _ridge),
+    "logistic_regression": Classic(
+        "logistic regression",
+        _of("linear_model.LogisticRegression", max_iter=200),
+        _of("linear_model.Ridge"),
+    ),
     "tree": Classic(
-        "decision tree", _tree("DecisionTreeClassifier"), _tree("DecisionTreeRegressor")
+        "decision tree",
+        _of("tree.DecisionTreeClassifier", random_state=SEED),
+        _of("tree.DecisionTreeRegressor", random_state=SEED),
     ),
     "forest": Classic(
-        "random forest", _forest("RandomForestClassifier"), _forest("RandomForestRegressor")
+        "random forest",
+        _of("ensemble.RandomForestClassifier", random_state=SEED, n_jobs=THREADS),
+        _of("ensemble.RandomForestRegressor", random_state=SEED, n_jobs=THREADS),
     ),
     "boosting": Classic(
         "gradient boosting",
-        _boosting("HistGradientBoostingClassifier"),
-        _boosting("HistGradientBoostingRegressor"),
+        _of("ensemble.HistGradientBoostingClassifier", random_state=SEED),
+        _of("ensemble.HistGradientBoostingRegressor", random_state=SEED),
         one_target=True,
     ),
-    "svm": Classic("support vectors", _svm("SVC"), _svm("SVR"), SVM_ROWS, one_target=True),
+    "svm": Classic("support vectors", _of("svm.SVC"), _of("svm.SVR"), SVM_ROWS, one_target=True),
     "neighbours": Classic(
         "nearest neighbours",
-        _neighbours("KNeighborsClassifier"),
-        _neighbours("KNeighborsRegressor"),
+        _of("neighbors.KNeighborsClassifier", n_jobs=THREADS),
+        _of("neighbors.KNeighborsRegressor", n_jobs=THREADS),
     ),
-    "naive_bayes": Classic("naive Bayes", _bayes, None),
+    "naive_bayes": Classic("naive Bayes", _of("naive_bayes.GaussianNB"), None),
 }
 """By name, in the order of the table. The first one's regression is linear (ridge)."""
 

@@ -29,6 +29,7 @@ def network_types() -> Section:
         more = f"{seconds:.0f} s"
         if len(values) > 1:
             more = f"median of {', '.join(f'{one:.4f}' for one in values)}; {seconds:.0f} s each"
+        section.seconds += seconds * len(values)
         section.check(
             f"{bar.model.replace('_', '-')} on {bar.data}: {bar.metric}",
             statistics.median(values), bar.at_least, bar.at_most, ".4f", more,
@@ -37,13 +38,11 @@ def network_types() -> Section:
 
 
 def learned() -> Section:
-    """Pictures of what the networks above learned by themselves."""
-    section = Section("Automatic feature extraction: what the networks learned by themselves")
+    """Pictures of the runs above."""
+    section = Section("How training went, and what an autoencoder gives back")
     convolutional, autoencoder = RUNS / "convolutional-mnist", RUNS / "autoencoder-mnist"
     for name, run, caption in (
-        ("filters", convolutional, "The first layer of the convolutional network"),
-        ("embedding", convolutional, "Its last hidden layer: 3,000 test digits, two components"),
-        ("confusion", convolutional, "Its answers to the 10,000 test digits"),
+        ("confusion", convolutional, "The convolutional network's answers to 10,000 test digits"),
         ("curves", convolutional, "Its training"),
         ("reconstructions", autoencoder, "The autoencoder's digits"),
     ):
@@ -92,6 +91,7 @@ def performance() -> Section:
         _gradatim("compare", "mnist", "--learning-curve", "--output", _free(folder))
     found = json.loads((folder / "comparison.json").read_text())
     entries = [one for one in found["entries"] if one["kind"] != "guess"]
+    section.seconds = sum(one["fit_seconds"] + one["predict_seconds"] for one in entries)
     sizes = sorted({one["rows"] for one in entries})
     head = ["method", *[f"{size:,}" for size in sizes], "training, all", "asking"]
     section.lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
@@ -102,9 +102,12 @@ def performance() -> Section:
         times = [f"{best['fit_seconds']:.1f} s", f"{best['predict_seconds']:.1f} s"]
         note = f" ({', '.join(best['notes'])})" if best["notes"] else ""
         section.lines.append(f"| {best['title']}{note} | {' | '.join(row + times)} |")
-    _take(
-        section, folder / "learning-curve.png", "learning-curve", "Accuracy on 10,000 test digits"
-    )
+    for name, caption in (
+        ("learning-curve", "Accuracy on 10,000 test digits"),
+        ("filters", "What the convolutional network learned by itself: its first layer"),
+        ("embedding", "Its last hidden layer: 3,000 test digits, two components"),
+    ):
+        _take(section, folder / f"{name}.png", name, caption)
     return section
 
 

@@ -37,7 +37,7 @@ class Section:
         figures: a table.
         pictures: (file in docs/deck, caption).
         lines: Markdown below the table.
-        seconds: how long it took, wall time.
+        seconds: how long it took, wall time; parts that were done before count too.
     """
 
     title: str

@@ -103,7 +103,7 @@ def make_table(found: Comparison) -> Any:
     title = f"{found.title}: {most:,} rows to learn from, {found.test_rows:,} to test on"
     table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
     smaller = sorted({entry.rows for entry in found.entries} - {most})
-    table.add_column("method")
+    table.add_column("method", no_wrap=True)
     columns = [f"{size:,}" for size in smaller]
     measures = ["accuracy"] if found.classes else [f"error of {name}" for name in found.targets]
     columns += measures if found.classes else [*measures, "R²"]

@@ -150,7 +150,7 @@ def train_classic(
     if any(type(one.message).__name__ == "ConvergenceWarning" for one in caught) or any(
         "converge" in str(one.message) for one in caught
     ):
-        notes.append("stopped before it converged")
+        notes.append("not converged")
     if not classes:
         answers = np.asarray(answers, np.float32).reshape(len(inputs), -1)
     return answers, fitted - started, done - fitted, notes

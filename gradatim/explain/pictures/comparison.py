@@ -25,7 +25,8 @@ def scores(found: Comparison) -> Any:
     colors = [BLUE if entry.kind == "network" else PALE for entry in entries]
     axis.barh([entry.title for entry in entries], values, color=colors)
     for place, (value, entry) in enumerate(zip(values, entries)):
-        text = f" {value:.4f}   {entry.fit_seconds:.1f} s"
+        shown = f"{value:.4f}" if entry.accuracy is not None else f"{value:.4g}"
+        text = f" {shown}   {entry.fit_seconds:.1f} s"
         axis.text(value, place, text, va="center", size=8, color=INK)
     guess = next((entry for entry in found.entries if entry.kind == "guess"), None)
     if guess is not None:
@@ -66,7 +67,7 @@ def learning_curves(found: Comparison) -> Any:
     sizes = sorted({entry.rows for entry in found.entries})
     axis.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30 if len(sizes) > 5 else 0)
     axis.minorticks_off()
-    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axis.legend(frameon=False, handlelength=3.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 

@@ -1,4 +1,4 @@
-"""A game: Breakout, learned by playing it. DQN on MinAtar, whose games need no ROM.
+"""A game: Breakout, learned by playing it. REINFORCE on MinAtar, whose games need no ROM.
 
 MinAtar (Young & Tian 2019) is what the arcade games are about, on a board of 10 × 10: a paddle, a
 ball and a wall of bricks, each a channel of the picture. One brick is one point; a lost ball ends
@@ -23,8 +23,8 @@ random = np.random.default_rng(0)
 guesses = evaluate(GAME, lambda seen: random.integers(3, size=len(seen)), 100, seed=1_000_000)
 print(f"{GAME}: {np.mean(guesses):.2f} points on average of 100 games at random")
 
-found = play(GAME, "dqn", steps=steps, seed=0, say=print, learning_rate=3e-4, renew=500, batch=32)
-print(f"learned for {found.steps:,} steps, {found.seconds:.0f} s")
+found = play(GAME, "reinforce", steps=steps, seed=0, hidden=128, learning_rate=1e-3)
+print(f"learned for {found.steps:,} steps")
 print(f"{found.mean_return:.2f} points on average of {len(found.returns)} new games")
 print(f"{min(found.returns):g} to {max(found.returns):g}")
 

@@ -9,6 +9,7 @@ PROGRAMS ?= 20000
 JOBS   ?= 1
 
 .PHONY: train test lint types conformance conformance-page fuzz fuzz-neon zoo clean
+.PHONY: train test lint types conformance conformance-page deck fuzz fuzz-neon clean
 
 # One stamp file for each set of extras, so that a second run installs nothing.
 $(VENV)/.installed-%: pyproject.toml
@@ -47,6 +48,10 @@ conformance-page: $(VENV)/.installed-peers $(VENV)/.installed-test
 # Trains the deck's twenty systems and writes docs/zoo.md: 90 minutes. NAMES="adaline omp-1": some.
 zoo: $(VENV)/.installed-all
 	@$(BIN)/python tools/make_zoo.py $(NAMES)
+# Every figure and picture of the deck; writes docs/deck.md. At most an hour; goes on where it was
+# stopped (FRESH=1: measures anew).
+deck: $(VENV)/.installed-deck $(VENV)/.installed-peers $(VENV)/.installed-test
+	@$(BIN)/python -m benchmarks.deck $(if $(FRESH),--fresh)
 
 # Random programs, the engine against the reference engine. GUARD=1: in guarded memory.
 # FEATURES=avx512, avx2 or sse2: code for a smaller processor.

@@ -7,11 +7,13 @@ import typer
 
 from gradatim.cli import (
     bench,
+    compare,
     data,
     draw,
     evaluate,
     explain,
     info,
+    play,
     predict,
     profile,
     run,
@@ -54,7 +56,9 @@ app.command("summary")(summary.summary)
 app.command("info")(info.info)
 app.command("bench")(bench.bench)
 app.command("profile")(profile.profile)
+app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
+app.command("play")(play.play)
 app.command("draw")(draw.draw)
 app.command("run", context_settings=run.SETTINGS)(run.run)
 app.command("zoo")(zoo.zoo)

@@ -9,9 +9,11 @@ process ends with a line that names it.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
-import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -24,6 +26,7 @@ from gradatim.graph.errors import ArgumentError, DeviceError
 BEAT = 1.0  # seconds between two beats
 LOST_AFTER = 10.0  # seconds without a beat
 LOST = 3  # the exit status of a process that lost another
+DONE, FAILED = "done", "failed"  # last beats
 HOSTS, PROCESS = "GRADATIM_HOSTS", "GRADATIM_PROCESS"
 
 CLUSTERS = {
@@ -40,6 +43,7 @@ class _State:
     joined = False
     names: tuple[str, ...] = ()
     ended = False
+    failed = False
 
 
 _state = _State()
@@ -128,6 +132,8 @@ def join(timeout: int = 300) -> None:
     names = engine.heard("gradatim/name/")
     _state.names = tuple(names.get(f"gradatim/name/{k}", f"process {k}") for k in range(total))
     threading.Thread(target=_beat, args=(engine, number, total), daemon=True).start()
+    will = None if number == 0 else _leave_will(engine.leader(), total)
+    atexit.register(_take_leave, engine, number, will)
 
 
 def process() -> tuple[int, int]:
@@ -168,11 +174,41 @@ def share_line(key: str, line: str | None) -> str:
     return found
 
 
-def finish() -> None:
-    """All work is done: from here on nobody is missed."""
-    if _state.joined and not _state.ended:
-        meet("all is done")
+WILL = """
+import socket, sys
+if sys.stdin.read() != "done":
+    host, _, port = sys.argv[1].rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), 5).close()
+    except OSError:
+        print(sys.argv[2], file=sys.stderr, flush=True)
+"""
+
+
+def _leave_will(leader: str, total: int) -> Any:
+    """A small process that says who was lost, if that is process 0: without it JAX aborts, and
+    this process has no more say."""
+    line = lost_line(_state.names[0], 0, total, "it does not answer any more")
+    return subprocess.Popen(
+        [sys.executable, "-S", "-E", "-c", WILL, leader, line], stdin=subprocess.PIPE, text=True
+    )
+
+
+def _take_leave(engine: Any, number: int, will: Any) -> None:
+    """When Python ends: tell the others how."""
+    if will is not None:
+        with contextlib.suppress(OSError):
+            will.communicate("done", timeout=5)
+    if not _lost:
+        failed = getattr(sys, "last_value", None) is not None or _state.failed
+        with contextlib.suppress(Exception):
+            engine.say(f"gradatim/beat/{number}", FAILED if failed else DONE)
         _state.ended = True
+
+
+def failed() -> None:
+    """This process ends with an error of its own."""
+    _state.failed = True
 
 
 # --- who is lost ---------------------------------------------------------------------------------
@@ -194,7 +230,9 @@ def _beat(engine: Any, number: int, total: int) -> None:
         now = time.monotonic()
         for k in range(total):
             beat = beats.get(f"gradatim/beat/{k}", "")
-            if beat != seen[k][0]:
+            if beat == FAILED and k != number:
+                _give_up(k, "it ended with an error of its own")
+            if beat != seen[k][0] or beat == DONE:
                 seen[k] = beat, now
             elif k != number and now - seen[k][1] > LOST_AFTER and not _state.ended:
                 _give_up(k)
@@ -204,29 +242,27 @@ def _beat(engine: Any, number: int, total: int) -> None:
 _lost: list[int] = []
 
 
-def _give_up(number: int) -> None:
-    """End this process, wherever it is, with one line."""
-    if _lost:
-        return
-    _lost.append(number)
-    name = _state.names[number] if number < len(_state.names) else f"process {number}"
-    print(
-        f"gradatim: {name} (process {number} of {len(_state.names)}) is lost: it has not been "
-        "heard of; the run ends here. Go on from its last checkpoint, also with fewer hosts: add "
-        "--resume RUN to the command",
-        file=sys.stderr,
-        flush=True,
+def _give_up(number: int, why: str = "it has not been heard of any more") -> None:
+    """End this process, whatever it is at, with one line."""
+    if not _lost:
+        _lost.append(number)
+        name = _state.names[number] if number < len(_state.names) else f"process {number}"
+        print(lost_line(name, number, len(_state.names), why), file=sys.stderr, flush=True)
+        os._exit(LOST)
+
+
+def lost_line(name: str, number: int, total: int, why: str) -> str:
+    """What is said when a host is lost."""
+    return (
+        f"gradatim: {name} (process {number} of {total}) is lost: {why}; the run ends here. Go on "
+        "from its last checkpoint, also on fewer hosts, with  gradatim train --resume RUN"
     )
-    os._exit(LOST)
 
 
 def await_verdict(error: BaseException) -> None:
     """After an error in a computation with others: was it that one of them is lost? If so, this
     does not return."""
-    if _state.joined and count() > 1 and not _state.ended:
+    if _state.joined and not _state.ended:
         deadline = time.monotonic() + LOST_AFTER + 5
         while time.monotonic() < deadline:
             time.sleep(0.2)
-
-
-assert signal

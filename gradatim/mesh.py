@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from gradatim import hosts
 from gradatim.device import Device
 from gradatim.engines import get_engine
 from gradatim.graph import primitives as p
@@ -46,6 +47,7 @@ class Mesh:
 
     def __init__(self, axes: Mapping[str, int]) -> None:
         self.axes = check_axes(axes)
+        hosts.join()
         inside = ",".join(f"{name}={count}" for name, count in self.axes.items())
         self.device = Device(f"mesh({inside})")
         self.engine: Any = get_engine("xla")

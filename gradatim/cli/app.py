@@ -12,6 +12,8 @@ from gradatim.cli import (
     evaluate,
     explain,
     info,
+    launch,
+    plan,
     predict,
     profile,
     run,
@@ -56,4 +58,6 @@ app.command("profile")(profile.profile)
 app.command("explain")(explain.explain)
 app.command("draw")(draw.draw)
 app.command("run", context_settings=run.SETTINGS)(run.run)
+app.command("launch", context_settings=launch.SETTINGS)(launch.launch)
+app.command("plan")(plan.plan)
 app.add_typer(data.app, name="data")

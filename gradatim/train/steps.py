@@ -5,6 +5,7 @@ Neither looks at a value: losses and the sums of the metrics come back as tensor
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,6 @@ from gradatim.device import CPU
 from gradatim.mesh import beside, mesh_of
 from gradatim.nn import Module
 from gradatim.optim import Optimizer
-
 from gradatim.tensor import Tensor
 from gradatim.train.metrics import Metric
 
@@ -88,7 +88,7 @@ def accumulating_step(
         rows = len(inputs)
         edges = [rows * k // pieces for k in range(pieces + 1)]
         totals: list[Tensor] = []
-        for start, stop in zip(edges, edges[1:]):
+        for start, stop in itertools.pairwise(edges):
             if stop > start:
                 part = add_here(inputs[start:stop], targets[start:stop], (stop - start) / rows)
                 totals = [a + b for a, b in zip(totals, part)] if totals else list(part)

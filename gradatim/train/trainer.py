@@ -17,7 +17,7 @@ import numpy as np
 
 from gradatim import hosts, ops
 from gradatim.engines import set_engine
-from gradatim.graph.errors import ArgumentError
+from gradatim.graph.errors import ArgumentError, Error
 from gradatim.mesh import Mesh
 from gradatim.nn import Module
 from gradatim.optim import Optimizer
@@ -43,8 +43,8 @@ from gradatim.train.position import Position
 from gradatim.train.progress import Progress, clock, make_progress
 from gradatim.train.run import Run
 from gradatim.train.saved import load_arrays, model_about, model_arrays, network_of
-from gradatim.train.state import capture, continue_run, random_state, set_random_state, write_run
 from gradatim.train.share import Share
+from gradatim.train.state import capture, continue_run, random_state, set_random_state, write_run
 from gradatim.train.steps import (
     Step,
     accumulating_step,
@@ -179,6 +179,10 @@ class Trainer:
                 self._train(validation, epochs)
         except Diverged as diverged:
             raise explain(self, diverged) from None
+        except (RuntimeError, ValueError) as error:  # XLA's, where another host is lost
+            if not isinstance(error, Error):
+                hosts.await_verdict(error)
+            raise
         finally:
             self._show.stop()
         return self.history

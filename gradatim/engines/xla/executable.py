@@ -125,9 +125,7 @@ class XlaExecutable:
         """What to run, and its inputs: numbers of the host's are made whole on each device."""
         assert self.mesh is not None
         everywhere = meshes.sharding_of(self.mesh)
-        arrays = [
-            x.array if type(x) is DeviceBuffer else meshes.put(x, everywhere) for x in inputs
-        ]
+        arrays = [x.array if type(x) is DeviceBuffer else meshes.put(x, everywhere) for x in inputs]
         places = tuple(array.sharding for array in arrays)
         results = tuple(
             meshes.result_sharding(self.mesh, node.shape, target)
@@ -272,6 +270,7 @@ class XlaEngine:
 
     connect = staticmethod(hosts.connect)
     meet = staticmethod(hosts.meet)
+    leader = staticmethod(hosts.leader)
     process = staticmethod(hosts.process)
     say = staticmethod(hosts.say)
     heard = staticmethod(hosts.heard)

@@ -4,10 +4,14 @@ which each leaves a line for the others to read (JAX's coordination service keep
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import sys
 from typing import Any
 
 import jax
+from jax._src import distributed  # for the board and the loss: they have no public names
 from jax.experimental import multihost_utils
 
 PATIENCE = 3600  # seconds without a beat after which JAX itself aborts: ours come first
@@ -25,8 +29,8 @@ def connect(
         timeout: seconds to wait for the others.
     """
     logging.getLogger("jax._src.distributed").setLevel(logging.ERROR)
-    jax.config.update("jax_enable_recoverability", True)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    _keep_output()
     jax.distributed.initialize(
         coordinator_address=coordinator,
         num_processes=processes,
@@ -35,6 +39,23 @@ def connect(
         heartbeat_timeout_seconds=PATIENCE,
         shutdown_timeout_seconds=10,
     )
+
+
+def _keep_output() -> None:
+    """Keep the standard output for Python: Gloo reports each of its connections there."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if sys.stdout.fileno() == 1:
+            sys.stdout.flush()
+            kept = os.fdopen(os.dup(1), "w", 1, encoding=sys.stdout.encoding)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.close(nowhere)
+            sys.stdout = sys.__stdout__ = kept  # type: ignore[misc]
+
+
+def leader() -> str:
+    """The address of process 0, whose port is open while it lives."""
+    return str(distributed.global_state.coordinator_address)
 
 
 def process() -> tuple[int, int]:
@@ -49,8 +70,6 @@ def meet(name: str) -> None:
 
 
 def _client() -> Any:
-    from jax._src import distributed
-
     return distributed.global_state.client
 
 

@@ -42,7 +42,6 @@ def main(mesh=None, epochs=5, rows=1280, batch=128, resume=False, asked=(), **op
         found["memory"] = trainer.memory()
     found["weights"] = [float(p.double().abs().sum()) for p in model.parameters()]
     print(json.dumps({"host": hosts.process()[0], **found}))
-    hosts.finish()
 
 
 if __name__ == "__main__":

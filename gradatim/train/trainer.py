@@ -205,7 +205,8 @@ class Trainer:
         self.network.eval()
         inputs = as_tensor(inputs)
         starts = range(0, max(len(inputs), 1), batch_size)
-        return ops.cat([self._predict(inputs[start : start + batch_size]) for start in starts])
+        outputs = ops.cat([self._predict(inputs[start : start + batch_size]) for start in starts])
+        return outputs if self.mesh is None else outputs.cpu()
 
     def restore_best(self) -> None:
         """Give the model the weights of the best epoch."""

@@ -8,6 +8,8 @@ ENGINE ?= llvm
 PROGRAMS ?= 20000
 JOBS   ?= 1
 
+
+.PHONY: gpu-check
 .PHONY: train test lint types conformance conformance-page fuzz fuzz-neon clean
 
 # One stamp file for each set of extras, so that a second run installs nothing.
@@ -54,6 +56,10 @@ fuzz: $(VENV)/.installed-test
 fuzz-neon: PROGRAMS = 200
 fuzz-neon: ENGINE = neon
 fuzz-neon: fuzz
+
+# On a machine with a GPU: the deck's program with .cuda(), and times beside PyTorch and JAX.
+gpu-check:
+	@$(PYTHON) -m gradatim.bench.gpu
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -1,6 +1,6 @@
 """A program that trains a classifier on a mesh, and prints its losses and its memory as JSON.
 
-    python on_mesh.py '{"mesh": {"data": 8}, "epochs": 5, ...}'
+python on_mesh.py '{"mesh": {"data": 8}, "epochs": 5, ...}'
 """
 
 import json

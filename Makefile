@@ -8,9 +8,7 @@ ENGINE ?= llvm
 PROGRAMS ?= 20000
 JOBS   ?= 1
 
-
-.PHONY: gpu-check
-.PHONY: train test lint types conformance conformance-page fuzz fuzz-neon clean
+.PHONY: train test lint types conformance conformance-page fuzz fuzz-neon gpu-check clean
 
 # One stamp file for each set of extras, so that a second run installs nothing.
 $(VENV)/.installed-%: pyproject.toml

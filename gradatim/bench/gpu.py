@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-
 from gradatim.bench import sides
 from gradatim.bench.rounds import geometric_mean
 from gradatim.bench.workloads import PUBLISHED, Workload

@@ -6,7 +6,6 @@ with the sizes below. Weights are float32, products bfloat16, the loss float32; 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +30,12 @@ class Sizes:
         return drawn[:, :-1].copy(), drawn[:, 1:].copy()
 
 
-def build(nn: Any, functional: Any, arange: Callable[[int], Any], s: Sizes) -> Any:
-    """The network of modules of Gradatim or of PyTorch, whose names are the same."""
+def build(nn: Any, functional: Any, numbers: Any, s: Sizes) -> Any:
+    """The network of modules of Gradatim or of PyTorch, whose names are the same.
+
+    Args:
+        numbers: 0 to context - 1, a tensor.
+    """
 
     class Block(nn.Module):
         def __init__(self) -> None:
@@ -58,9 +61,10 @@ def build(nn: Any, functional: Any, arange: Callable[[int], Any], s: Sizes) -> A
             self.places = nn.Embedding(s.context, s.width)
             self.blocks = nn.Sequential(*[Block() for _ in range(s.blocks)])
             self.after = nn.LayerNorm(s.width)
+            self.register_buffer("numbers", numbers)
 
         def forward(self, words: Any) -> Any:
-            x = self.words(words) + self.places(arange(s.context))
+            x = self.words(words) + self.places(self.numbers)
             return functional.linear(self.after(self.blocks(x)), self.words.weight)
 
     return GPT()
@@ -73,7 +77,7 @@ def ours(s: Sizes) -> Any:
 
     device = gd.device(s.device)
     functional = gd.nn.functional
-    model = build(gd.nn, functional, lambda n: gd.arange(n, device=device), s).to(device)
+    model = build(gd.nn, functional, gd.arange(s.context), s).to(device)
     forward = in_bfloat16(model)
     optimizer = gd.optim.AdamW(model.parameters(), lr=1e-4)
 
@@ -95,7 +99,7 @@ def torch_eager(s: Sizes) -> Any:
 
     device = torch.device(s.device)
     functional = torch.nn.functional
-    model = build(torch.nn, functional, lambda n: torch.arange(n, device=device), s).to(device)
+    model = build(torch.nn, functional, torch.arange(s.context), s).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
     x, y = (torch.tensor(a).to(device) for a in s.data())
 

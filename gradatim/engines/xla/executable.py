@@ -252,12 +252,14 @@ class XlaEngine:
     def shard(self, buffer: DeviceBuffer, sharding: Any) -> None:
         """Lay the content of a buffer on a mesh anew, in its place."""
         with jax.enable_x64(True):
-            place = meshes.sharding_of(buffer.array.sharding.mesh, sharding)
+            now: Any = buffer.array.sharding
+            place = meshes.sharding_of(now.mesh, sharding)
             buffer.array = jax.device_put(buffer.array, place)
 
     def spec(self, buffer: DeviceBuffer) -> tuple[Any, ...]:
         """The name of the axis, or None, for each dimension."""
-        names = tuple(buffer.array.sharding.spec)
+        lies: Any = buffer.array.sharding
+        names = tuple(lies.spec)
         return names + (None,) * (buffer.ndim - len(names))
 
     def cuts(self, buffer: DeviceBuffer) -> Any:

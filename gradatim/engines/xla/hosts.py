@@ -29,7 +29,8 @@ def connect(
         timeout: seconds to wait for the others.
     """
     logging.getLogger("jax._src.distributed").setLevel(logging.ERROR)
-    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    settings: Any = jax.config
+    settings.update("jax_cpu_collectives_implementation", "gloo")
     _keep_output()
     jax.distributed.initialize(
         coordinator_address=coordinator,

@@ -14,7 +14,7 @@ import functools
 import math
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -66,8 +66,8 @@ def mesh_of(place: str) -> Mesh:
 
 def sharding_of(mesh: Mesh, spec: Spec = ()) -> NamedSharding:
     """How an array of this spec lies on the mesh; without names it is whole on each device."""
-    make: Any = NamedSharding
-    found: NamedSharding = make(mesh, PartitionSpec(*spec))
+    make, spec_of = cast(Any, NamedSharding), cast(Any, PartitionSpec)
+    found: NamedSharding = make(mesh, spec_of(*spec))
     return found
 
 
@@ -80,7 +80,8 @@ def put(array: Any, sharding: NamedSharding) -> Any:
 def put_share(array: Any, sharding: NamedSharding) -> Any:
     """An array of which each host holds its share, one after the other along the first
     dimension."""
-    return jax.make_array_from_process_local_data(sharding, np.asarray(array))
+    make: Any = jax.make_array_from_process_local_data
+    return make(sharding, np.asarray(array))
 
 
 def whole(array: Any) -> np.ndarray[Any, Any]:

@@ -33,7 +33,7 @@ def start(count, devices, **options):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )  # fmt: skip
+        )
         for k in range(count)
     ]
     return workers, names.split(",")

@@ -85,5 +85,5 @@ def test_bf16_follows_float32_and_keeps_float32_weights(alone):
 
 
 def test_too_few_devices_say_how_to_get_more():
-    with pytest.raises(AssertionError, match="needs 16 devices, and JAX finds 8.*device_count=16"):
+    with pytest.raises(AssertionError, match=r"needs 16 devices, and JAX finds 8.*device_count=16"):
         train(mesh={"data": 16})

@@ -12,8 +12,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import socket
-import subprocess
 import sys
 import threading
 import time
@@ -71,6 +69,8 @@ def parse(hosts: str) -> list[str]:
 
 def here(entry: str) -> bool:
     """Whether "host:port" is this machine."""
+    import socket
+
     name = entry.rpartition(":")[0]
     own = {"localhost", "127.0.0.1", "::1", socket.gethostname(), socket.getfqdn()}
     if name in own:
@@ -124,6 +124,8 @@ def join(timeout: int = 300) -> None:
             f"the hosts of the run did not come together ({given or cluster()}): start the same "
             f"command on each, and look whether they reach the first one's port; {error}"
         ) from None
+    import socket
+
     _state.joined = True
     number, total = engine.process()
     name = parse(given)[number] if given else socket.gethostname()
@@ -188,6 +190,8 @@ if sys.stdin.read() != "done":
 def _leave_will(leader: str, total: int) -> Any:
     """A small process that says who was lost, if that is process 0: without it JAX aborts, and
     this process has no more say."""
+    import subprocess
+
     line = lost_line(_state.names[0], 0, total, "it does not answer any more")
     return subprocess.Popen(
         [sys.executable, "-S", "-E", "-c", WILL, leader, line], stdin=subprocess.PIPE, text=True

@@ -10,6 +10,7 @@ JOBS   ?= 1
 
 .PHONY: train test lint types conformance conformance-page fuzz fuzz-neon zoo clean
 .PHONY: train test lint types conformance conformance-page deck fuzz fuzz-neon clean
+.PHONY: train test lint types conformance conformance-page fuzz fuzz-neon gpu-check clean
 
 # One stamp file for each set of extras, so that a second run installs nothing.
 $(VENV)/.installed-%: pyproject.toml
@@ -63,6 +64,10 @@ fuzz: $(VENV)/.installed-test
 fuzz-neon: PROGRAMS = 200
 fuzz-neon: ENGINE = neon
 fuzz-neon: fuzz
+
+# On a machine with a GPU: the deck's program with .cuda(), and times beside PyTorch and JAX.
+gpu-check:
+	@$(PYTHON) -m gradatim.bench.gpu
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

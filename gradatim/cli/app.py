@@ -14,6 +14,8 @@ from gradatim.cli import (
     explain,
     info,
     play,
+    launch,
+    plan,
     predict,
     profile,
     run,
@@ -62,4 +64,6 @@ app.command("play")(play.play)
 app.command("draw")(draw.draw)
 app.command("run", context_settings=run.SETTINGS)(run.run)
 app.command("zoo")(zoo.zoo)
+app.command("launch", context_settings=launch.SETTINGS)(launch.launch)
+app.command("plan")(plan.plan)
 app.add_typer(data.app, name="data")

@@ -30,6 +30,7 @@ from gradatim.capture import capturing, guard, host_scalars, outside, rehearsal
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node
 from gradatim.graph.template import Template
+from gradatim.mesh import beside
 from gradatim.ops.arguments import number_node
 from gradatim.optim.checkpoint import Group
 from gradatim.optim.optimizer import Optimizer
@@ -186,7 +187,7 @@ class RuleOptimizer(Optimizer):
                 for param, own_slots in zip(params, slots):
                     for name in names:
                         if own_slots[name] is None:
-                            own_slots[name] = self.first(name, param, group)
+                            own_slots[name] = beside(self.first(name, param, group), param)
         return slots
 
     def _numbers_of(

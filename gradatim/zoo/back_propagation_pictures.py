@@ -35,7 +35,9 @@ def _square(corner: tuple[float, float], side: float, color: str) -> Any:
     return Rectangle(corner, side, side, facecolor=color, linewidth=0)
 
 
-def picture(trees: Any, best: int, networks: Mapping[str, Any]) -> Any:
+def picture(
+    trees: Any, best: int, networks: Mapping[str, Any], solved: Mapping[str, np.ndarray]
+) -> Any:
     """The six person units and six relation units of one network of the trees, and below the
     hidden units of the encoder, of symmetry, and of T and C."""
     figure = new_figure(10, 8.6)
@@ -54,19 +56,18 @@ def picture(trees: Any, best: int, networks: Mapping[str, Any]) -> Any:
     hinton(axis, relation.T, "relation units, one in each row")
     axis.set_xticks(range(12), RELATIONS, rotation=30, ha="right", size=7)
     axis.tick_params(length=0, colors=PALE)
-    for place, (name, matrix) in enumerate(_hidden(networks)):
+    for place, (name, matrix) in enumerate(_hidden(networks, solved)):
         hinton(figure.add_subplot(grid[4, 2 * place : 2 * place + 2]), matrix, name)
     return figure
 
 
-def _hidden(networks: Mapping[str, Any]) -> list[tuple[str, np.ndarray]]:
-    """Weights into the hidden units of the networks whose weights are largest, which are those
-    that found a solution: the others keep theirs near 0."""
+def _hidden(
+    networks: Mapping[str, Any], solved: Mapping[str, np.ndarray]
+) -> list[tuple[str, np.ndarray]]:
+    """Weights into the hidden units of the first network of each problem that solves it."""
     found = []
     for name in ("encoder 8-3-8", "symmetry of 6"):
         weights = networks[name].layers[0].weight.detach().numpy()
-        best = np.abs(weights).mean((1, 2)).argmax()
-        found.append((f"{name}: weights into hidden units", weights[best].T))
+        found.append((f"{name}: weights into hidden units", weights[solved[name].argmax()].T))
     fields = networks["T and C"].field.weight.detach().numpy()[:, 0]
-    best = np.abs(fields).mean((1, 2)).argmax()
-    return [*found, ("T and C: the receptive field that all share", fields[best])]
+    return [*found, ("T and C: shared receptive field", fields[solved["T and C"].argmax()])]

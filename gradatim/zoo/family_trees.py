@@ -1,11 +1,11 @@
 """The two family trees of Hinton 1986: 24 people, 12 relations, and the 112 facts that follow.
 
 The English and the Italian tree are isomorphic, which nothing tells the network. A fact is a
-person, a relation and a person: Colin, aunt, Jennifer. Some questions have two answers (Colin has two
-aunts), so that there are 104 questions.
+person, a relation and a person: Colin, aunt, Jennifer. Some questions have two answers (Colin has
+two aunts), so that there are 104 questions.
 
-G. E. Hinton 1986, *Learning distributed representations of concepts*, Proc. 8th Annual
-Conference of the Cognitive Science Society, figure 1.
+G. E. Hinton 1986, *Learning distributed representations of concepts*, Proc. 8th Annual Conference
+of the Cognitive Science Society, figure 1.
 """
 
 from __future__ import annotations

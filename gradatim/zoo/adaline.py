@@ -23,7 +23,8 @@ import numpy as np
 
 import gradatim as gd
 from gradatim import nn
-from gradatim.explain.pictures.style import BLUE, PALE, RED, can_draw, new_figure, plain
+from gradatim.explain.pictures.style import BLUE, PALE, can_draw, new_figure, plain
+from gradatim.zoo.sums import histograms
 from gradatim.zoo.system import Equation, Measure, Result, Settings, Sizes, System
 
 CHUNK = 10_000
@@ -174,20 +175,17 @@ def picture(
     for k in range(5):
         axis = figure.add_subplot(grid[0, 2 * k : 2 * k + 2])
         axis.imshow(weights[k], cmap="RdBu", vmin=-reach, vmax=reach)
-        axis.set_title(f"weights of Adaline {k}", loc="left", size=9)
+        axis.set_title(f"Adaline {k}", loc="left", size=9)
         axis.set(xticks=[], yticks=[])
     axis = figure.add_subplot(grid[1, :5])
     axis.plot(size / 1000 * np.arange(1, len(errors) + 1), errors, color=BLUE)
     plain(axis, "Squared error, each case before its step", "thousand cases", "mean (d − s)²")
     axis = figure.add_subplot(grid[1, 5:])
     sums, bins = model(test).numpy()[:, 0], np.linspace(-2, 2, 60)
-    for name, rows, color in (("0", truth == 0, BLUE), ("another digit", truth != 0, RED)):
-        axis.hist(sums[rows], bins, density=True, alpha=0.6, color=color, label=name)
+    title = "Sums of Adaline 0: drawn to ±1, quantized at 0"
+    histograms(axis, sums, truth == 0, bins, "0", title)
     for goal in (-1, 1):
         axis.axvline(goal, color=PALE, linewidth=0.8, linestyle=":")
-    axis.axvline(0, color=PALE)
-    axis.legend(frameon=False)
-    plain(axis, "Sums of Adaline 0: drawn to ±1, quantized at 0", "s", "density")
     return figure
 
 

@@ -294,9 +294,10 @@ def demo(settings: Settings) -> Result:
             unit="of 5", bar=5.0 if full else None, paper=5.0,
         ),
     ]  # fmt: skip
+    counts = ", ".join(f"{name} {one.sum()}" for name, one in solved.items())
     notes = [
-        "networks of ten that solve it: " + ", ".join(f"{k} {one.sum()}" for k, one in solved.items())
-        + "; the others stay on a plateau or in a local minimum, as some do in the chapter",
+        f"networks of ten that solve it: {counts}"
+        "; the others stay on a plateau or in a local minimum, as some do in the chapter",
         "held-out answers of the ten seeds, each of 4: " + ", ".join(str(n) for n in held)
         + "; the paper reports two runs, with 4 and 3",
         "family trees: ε = 0.1 and decay of 0.1% over 6,000 sweeps. With the paper's 0.01 and "

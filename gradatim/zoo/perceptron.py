@@ -20,8 +20,9 @@ import numpy as np
 
 import gradatim as gd
 from gradatim import nn
-from gradatim.explain.pictures.style import BLUE, PALE, RED, can_draw, new_figure, plain
+from gradatim.explain.pictures.style import can_draw, new_figure
 from gradatim.rules import Perceptron
+from gradatim.zoo.sums import histograms
 from gradatim.zoo.system import Equation, Measure, Result, Settings, Sizes, System
 
 CHUNK = 5_000  # A-unit activities that are in memory together: 40 MB of 2,000 units
@@ -227,11 +228,8 @@ def picture(
     with gd.no_grad():
         sums = machine(test).numpy()[:, 3]
     bins = np.linspace(*np.quantile(sums, (0.001, 0.999)), 60)
-    for name, rows, color in (("3", truth == 3, BLUE), ("another digit", truth != 3, RED)):
-        axis.hist(sums[rows], bins, density=True, alpha=0.6, color=color, label=name)
-    axis.axvline(0, color=PALE)
-    axis.legend(frameon=False)
-    plain(axis, "The sum of R-unit 3 on test digits: it fires above 0", "sum", "density")
+    title = "The sum of R-unit 3 on test digits: it fires above 0"
+    histograms(axis, sums, truth == 3, bins, "3", title)
     return figure
 
 

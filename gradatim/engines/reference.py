@@ -103,6 +103,7 @@ BINARY: dict[str, Callable[..., Any]] = {
     "atan2": np.arctan2,
     "copysign": np.copysign,
     "nextafter": np.nextafter,
+    "gcd": np.gcd,
     "and": np.bitwise_and,
     "or": np.bitwise_or,
     "xor": np.bitwise_xor,

@@ -13,6 +13,7 @@ Edge cases, decided here for every engine (all are PyTorch's):
 - `floor_divide`, `remainder` and `fmod` of integers by zero are errors at run time;
 - `maximum`, `minimum`, `max`, `min`, `argmax`, `argmin` and `sort` treat NaN as the largest, and
   the first of equal values wins; a reduction that meets NaN gives NaN;
+- `gcd` goes on until nothing is left, however many steps that takes: loops of the graph cannot;
 - a negative `pow` of an integer is 0, that of 1 and -1 is what it is;
 - a cast from a float outside an integer's range gives what the processor gives (unspecified);
 - `sum` and `prod` of float16 and bfloat16 accumulate in float32; `cumsum` and `cumprod` do too, and
@@ -253,6 +254,7 @@ div = _binary("div")  # floating dtypes only
 floor_divide = _binary("floor_divide", differentiable=False)
 remainder = _binary("remainder")  # the sign of the divisor, as Python's %
 fmod = _binary("fmod")  # the sign of the dividend, as C's
+gcd = _binary("gcd", differentiable=False)  # of integers, not negative; gcd(0, 0) is 0
 pow_ = _binary("pow")
 maximum = _binary("maximum")
 minimum = _binary("minimum")

@@ -479,7 +479,7 @@ _RULES: dict[Rule, str] = {
     elementwise: "neg abs sign floor ceil trunc round sqrt rsqrt exp exp2 expm1 log log2 log10"
     " log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh sigmoid relu erf erfc"
     " erfinv lgamma digamma not div floor_divide remainder fmod pow maximum minimum atan2 copysign"
-    " nextafter and or xor shl shr",
+    " nextafter and or xor shl shr gcd",
 }
 RULES: dict[str, Rule] = {name: rule for rule, names in _RULES.items() for name in names.split()}
 

@@ -134,6 +134,7 @@ for _build, _kinds, _weight in (
     (p.minimum, ANY, 1.0), (p.copysign, FLOATS, 0.7), (p.nextafter, FLOATS, 0.7),
     (p.and_, (*INTEGERS, dtypes.bool_), 1.0), (p.or_, (*INTEGERS, dtypes.bool_), 1.0),
     (p.xor, (*INTEGERS, dtypes.bool_), 1.0), (p.shl, INTEGERS, 1.0), (p.shr, INTEGERS, 1.0),
+    (p.gcd, INTEGERS, 1.0),
     (p.eq, ANY, 1.0), (p.ne, ANY, 1.0), (p.lt, ANY, 1.0), (p.le, ANY, 1.0), (p.gt, ANY, 1.0),
     (p.ge, ANY, 1.0),
 ):  # fmt: skip

@@ -47,7 +47,7 @@ ROUNDED_ONCE = [
 OF_INTEGERS = [
     "neg", "abs", "sign", "floor", "ceil", "trunc", "relu", "not", "add", "sub", "mul",
     "floor_divide", "remainder", "fmod", "pow", "maximum", "minimum", "and", "or", "xor", "shl",
-    "shr", *COMPARISONS,
+    "shr", "gcd", *COMPARISONS,
 ]  # fmt: skip
 OF_BOOLS = [
     "abs", "sign", "not", "add", "mul", "maximum", "minimum", "and", "or", "xor", *COMPARISONS,

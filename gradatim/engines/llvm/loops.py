@@ -615,6 +615,7 @@ class _Shifted(_Emitter):
 OPERATION_COST = {
     "exp": 6, "log": 8, "tanh": 8, "sigmoid": 8, "erf": 10, "sin": 10, "cos": 10, "pow": 20,
     "div": 3, "sqrt": 3, "expm1": 8, "log1p": 10, "tan": 12, "floor_divide": 8, "remainder": 8,
+    "gcd": 60,
 }  # fmt: skip
 
 

@@ -342,11 +342,11 @@ argmax = _arg_reduction("argmax")  # params (axis,)
 argmin = _arg_reduction("argmin")
 
 
-def _cumulative(name: str) -> Callable[[Node, int], Node]:
-    primitive = Primitive(name, "cumulative", kept=True)
+def _cumulative(name: str, result: DType | None = None) -> Callable[[Node, int], Node]:
+    primitive = Primitive(name, "cumulative", differentiable=result is None, kept=True)
 
     def build(x: Node, axis: int) -> Node:
-        return Node(primitive, (x,), (axis,), x.shape, x.dtype, x.device)
+        return Node(primitive, (x,), (axis,), x.shape, result or x.dtype, x.device)
 
     build.__name__ = name
     return build
@@ -354,6 +354,10 @@ def _cumulative(name: str) -> Callable[[Node, int], Node]:
 
 cumsum = _cumulative("cumsum")  # params (axis,)
 cumprod = _cumulative("cumprod")
+# Where the largest (smallest) of all up to each place stands: of equal ones the last, and the last
+# NaN once there is one.
+cumargmax = _cumulative("cumargmax", int64)
+cumargmin = _cumulative("cumargmin", int64)
 
 # --- movement ------------------------------------------------------------------------------------
 

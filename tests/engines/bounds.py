@@ -473,7 +473,7 @@ _RULES: dict[Rule, str] = {
     " convolve_input convolve_kernel window_sum window_spread window_scatter",
     extreme: "max min",
     places: "argmax argmin",
-    window_places: "window_argmax permutation",
+    window_places: "window_argmax permutation cumargmax cumargmin",
     sorting: "sort",
     looping: "scan",
     elementwise: "neg abs sign floor ceil trunc round sqrt rsqrt exp exp2 expm1 log log2 log10"

@@ -220,7 +220,7 @@ for _build, _weight in ((p.sum_, 4.0), (p.prod, 1.0), (p.max_, 2.0), (p.min_, 1.
 
     ROWS[_build.__name__] = Row(_reduce, _weight)
 
-for _build in (p.argmax, p.argmin):
+for _build in (p.argmax, p.argmin, p.cumargmax, p.cumargmin):
 
     def _place(d: Draw, build: Any = _build) -> Node:
         x = d.with_axes(ANY)

@@ -49,6 +49,19 @@ class Cumulative:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningExtreme:
+    """cumargmax or cumargmin (`how`) along `axis`: int64 places. Pointers: operand, result."""
+
+    how: str
+    dtype: DType
+    axis: Axis
+    others: tuple[Axis, ...]
+
+    def __repr__(self) -> str:
+        return f"{self.how} {self.dtype.name} {_described(self)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Sort:
     """Stable sort of contiguous rows. Pointers: operand, values, their places (int64).
 
@@ -91,7 +104,7 @@ def _walk(scheduler: Any, node: Node) -> None:
         kind: Any = Extreme
     else:
         strides = target.strides
-        kind = Cumulative
+        kind = Cumulative if node.primitive.differentiable else RunningExtreme
     axes = list(zip(x.shape, x.strides, strides))
     own = axes.pop(axis)
     code = kind(node.primitive.name, node.inputs[0].dtype, own, _merged(axes))

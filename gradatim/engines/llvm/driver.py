@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.engines.llvm.along import Cumulative, Extreme, Sort
+from gradatim.engines.llvm.along import Cumulative, Extreme, RunningExtreme, Sort
 from gradatim.engines.llvm.along_code import (
     emit_cumulative,
     emit_extreme,
@@ -39,6 +39,7 @@ from gradatim.engines.llvm.recurrence import Recurrence, emit_scan
 from gradatim.engines.llvm.rows import emit_rows, rows_pointers
 from gradatim.engines.llvm.rowwise import RowNest
 from gradatim.engines.llvm.rowwise_code import emit_rownest
+from gradatim.engines.llvm.running_code import emit_running_extreme
 from gradatim.engines.llvm.schedule import Schedule
 from gradatim.engines.llvm.sort_code import emit_sort, sort_workspace
 from gradatim.engines.llvm.stamps import now
@@ -51,7 +52,11 @@ from gradatim.engines.llvm.window_code import (
 from gradatim.engines.llvm.windows import Places, Windows
 
 ALONE = 12_000.0  # nanoseconds of work that are not worth waking a thread for
-_ALONG: dict[Any, Any] = {Extreme: emit_extreme, Cumulative: emit_cumulative}
+_ALONG: dict[Any, Any] = {
+    Extreme: emit_extreme,
+    Cumulative: emit_cumulative,
+    RunningExtreme: emit_running_extreme,
+}
 STRETCH = 64  # launches of one function
 # (objects, arena, pool, report) -> number of the launch that failed, from 1, or 0
 _DRIVER = ["ptr", "ptr", "ptr", "ptr"]

@@ -112,7 +112,7 @@ class _Scheduler:
         if (
             base is not node
             and unit is not None
-            and unit.kind == fuse.INDEXED
+            and unit.kind in (fuse.INDEXED, fuse.LOOP)
             and base not in self.storage
             and base not in self.fusion.sizes
             and (view.offset, view.strides, base.size) == (0, contiguous(view.shape), node.size)

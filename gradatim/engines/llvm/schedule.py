@@ -264,7 +264,7 @@ class _Scheduler:
 
     def _move(self, unit: Unit) -> None:
         (node,) = unit.nodes
-        whole = View(self._storage_of(node), node.shape, contiguous(node.shape))
+        whole = self.view(node)
         name = node.primitive.name
         if name == "pad":
             low, high = node.params
@@ -278,12 +278,11 @@ class _Scheduler:
             start = 0
             for part in node.inputs:
                 source = self.view(part)
-                if source.storage is whole.storage:  # it was computed there
-                    start += source.shape[axis]
-                    continue
                 starts = tuple(start if k == axis else 0 for k in range(len(node.shape)))
                 ends = tuple(a + n for a, n in zip(starts, source.shape))
-                self._copy(source, whole.slice(starts, ends, (1,) * len(starts)), node)
+                target = whole.slice(starts, ends, (1,) * len(starts))
+                if source != target:  # else it was computed there
+                    self._copy(source, target, node)
                 start += source.shape[axis]
         elif name == "dynamic_slice":
             steps = node.params[1]

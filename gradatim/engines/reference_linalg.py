@@ -299,15 +299,19 @@ def _eigvalsh(node: Node, a: Array) -> Any:
     return _iterating("linalg.eigh", lambda x: np.linalg.eigvalsh(x, _triangle(node)), a)
 
 
+def bad_pivot(pivot: int, rows: int) -> str:
+    """What is said of a pivot that names no row."""
+    return (
+        f"pivots must be between 1 and the {rows} rows of the matrix, got {pivot}: they come from "
+        f"lu_factor"
+    )
+
+
 def _permutation(node: Node, pivots: Array) -> Array:
     (rows,) = node.params
     bad = (pivots < 1) | (pivots > rows)
     if bad.any():
-        raise Stop(
-            ElementOutOfRange,
-            f"pivots must be between 1 and the {rows} rows of the matrix, got "
-            f"{int(pivots[bad][0])}: they come from lu_factor",
-        )
+        raise Stop(ElementOutOfRange, bad_pivot(int(pivots[bad][0]), rows))
     return factorizations.permutation(pivots, rows)
 
 

@@ -502,6 +502,6 @@ def test_every_distribution_is_compared_here():
     """A distribution added to the samplers must come here too."""
     assert {name for name in dir(Samplers) if name[0] != "_"} == {
         "words", "words64", "kept", "uniform", "normal", "log_normal", "integers",
-        "full_range", "permutation", "bernoulli_scalar", "bernoulli_tensor", "exponential",
+        "full_range", "permutation", "exchanges", "bernoulli_scalar", "bernoulli_tensor", "exponential",
         "geometric", "cauchy", "poisson", "multinomial", "binomial",
     }  # fmt: skip

@@ -23,6 +23,7 @@ from gradatim.engines.llvm.along_code import (
 from gradatim.engines.llvm.contracting import contraction_parts
 from gradatim.engines.llvm.contraction import emit_contraction
 from gradatim.engines.llvm.emit import Function, Module, Value, constant
+from gradatim.engines.llvm.exchanges import Exchanges, emit_exchanges
 from gradatim.engines.llvm.kernels import (
     INPUT,
     OUTPUT,
@@ -196,6 +197,8 @@ class _Writer:
                 found = _sort(self.module, name, code)
             elif isinstance(code, Recurrence):
                 found = emit_scan(self.module, name, code)
+            elif isinstance(code, Exchanges):
+                found = _plain(emit_exchanges(self.module, name, code), 2)
             elif isinstance(code, Rows):
                 found = _plain(emit_rows(self.module, name, code), rows_pointers(code))
             else:

@@ -174,7 +174,7 @@ class Fusion:
             return INDEXED
         if kind == "window":
             return WINDOWS
-        if kind in ("argreduce", "cumulative", "sort"):
+        if kind in ("argreduce", "cumulative", "sort") or name == "permutation":
             return ALONG
         if kind == "scan":
             return SCAN

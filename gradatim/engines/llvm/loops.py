@@ -79,6 +79,13 @@ def emit_loop(module: Module, name: str, nest: LoopNest) -> list[Pieces]:
     return _Emitter(module, name, made).run()
 
 
+# Operations that bytes and bools take a whole register of at once.
+OF_BYTES = (
+    "not", "and", "or", "xor", "select", "eq", "ne", "lt", "le", "gt", "ge", "add", "sub",
+    "maximum", "minimum", "cast",
+)  # fmt: skip
+
+
 def _element_lanes(module: Module, nest: LoopNest) -> int:
     """How many points one vector step takes: full registers of the commonest width."""
     sizes = [a.dtype.itemsize for a in nest.reads] + [a.dtype.itemsize for a, _ in nest.writes]
@@ -87,6 +94,8 @@ def _element_lanes(module: Module, nest: LoopNest) -> int:
     widest = max(sizes, default=4)
     floats = any(op.gives.is_floating_point for op in nest.operations) or nest.reductions
     size = 4 if floats and widest <= 4 else max(4, min(widest, 8))
+    if widest == 1 and not nest.reductions and all(op.name in OF_BYTES for op in nest.operations):
+        size = 1
     if 4 in sizes:
         size = 4
     return module.features.vector_bytes // size

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from gradatim.engines.llvm.elimination import can_eliminate, schedule_elimination
 from gradatim.engines.llvm.exchanges import schedule_exchanges
 from gradatim.engines.llvm.kernels import TEMPORARY, Launch, Storage, View, contiguous
 from gradatim.graph import dtypes
@@ -92,6 +93,8 @@ def schedule_along(scheduler: Any, unit: Any) -> None:
     (node,) = unit.nodes
     if node.primitive.name == "sort":
         _sort(scheduler, node)
+    elif can_eliminate(node):
+        schedule_elimination(scheduler, node)
     elif node.primitive.name == "permutation":
         schedule_exchanges(scheduler, node)
     else:

@@ -22,6 +22,8 @@ from gradatim.engines.llvm.along_code import (
 )
 from gradatim.engines.llvm.contracting import contraction_parts
 from gradatim.engines.llvm.contraction import emit_contraction
+from gradatim.engines.llvm.elimination import Elimination, Singular
+from gradatim.engines.llvm.elimination_code import emit_elimination, emit_singular
 from gradatim.engines.llvm.emit import Function, Module, Value, constant
 from gradatim.engines.llvm.exchanges import Exchanges, emit_exchanges
 from gradatim.engines.llvm.kernels import (
@@ -197,6 +199,11 @@ class _Writer:
                 found = _sort(self.module, name, code)
             elif isinstance(code, Recurrence):
                 found = emit_scan(self.module, name, code)
+            elif isinstance(code, Elimination):
+                pieces = emit_elimination(self.module, name, code)
+                found = _plain(pieces, 1 + code.results)
+            elif isinstance(code, Singular):
+                found = _plain(emit_singular(self.module, name, code), 1)
             elif isinstance(code, Exchanges):
                 found = _plain(emit_exchanges(self.module, name, code), 2)
             elif isinstance(code, Rows):

@@ -11,6 +11,7 @@ Constants and iotas are written into the loops that read them.
 
 from __future__ import annotations
 
+from gradatim.engines.llvm.elimination import can_eliminate
 from gradatim.engines.llvm.kernels import View, contiguous
 from gradatim.engines.llvm.operations import can_lower, divides_integers
 from gradatim.engines.llvm.rowwise import join_rows
@@ -174,7 +175,11 @@ class Fusion:
             return INDEXED
         if kind == "window":
             return WINDOWS
-        if kind in ("argreduce", "cumulative", "sort") or name == "permutation":
+        if (
+            kind in ("argreduce", "cumulative", "sort")
+            or name == "permutation"
+            or can_eliminate(node)
+        ):
             return ALONG
         if kind == "scan":
             return SCAN

@@ -105,7 +105,7 @@ def schedule_elimination(scheduler: Any, node: Node) -> None:
     columns = b.shape[-1] if b is not None else n if how == "inv" else 0
     upper, unit = node.params if how == "triangular_solve" else (True, False)
     both, rows = (len(batch), len(batch) + 1), (len(batch),)
-    if not upper:  # a lower triangle is an upper one from behind
+    if not upper and b is not None:  # a lower triangle is an upper one from behind
         a, b = a.flip(both), b.flip(rows)
     code = Elimination(how, source.dtype, math.prod(batch), n, columns, bool(unit))
     shape = (*batch, code.padded, code.length)
@@ -143,10 +143,10 @@ def schedule_elimination(scheduler: Any, node: Node) -> None:
         scheduler.launches.append(Launch(check, views, [], [node], node))
     if solution is not None:
         found = _part(whole, n, code.beside, columns)
-        target = View(
+        into = View(
             scheduler._storage_of(solution), solution.shape, contiguous(solution.shape)
         )  # fmt: skip
-        scheduler._copy(found if upper else found.flip(rows), target, solution)
+        scheduler._copy(found if upper else found.flip(rows), into, solution)
 
 
 def _part(whole: View, rows: int, start: int, columns: int) -> View:

@@ -167,8 +167,8 @@ class LLVMExecutable:
                 position,
             )
         if isinstance(code, Singular):
-            place = self.report[0] if code.batched else None
-            return Failure(LinAlgError, singular(code.name, place, self.report[1]), position)
+            matrix = self.report[0] if code.batched else None
+            return Failure(LinAlgError, singular(code.name, matrix, self.report[1]), position)
         if isinstance(code, Exchanges):
             return Failure(ElementOutOfRange, bad_pivot(self.report[0], code.places), position)
         return Failure(

@@ -248,8 +248,7 @@ def _operations() -> int:
     return 2 * (sum(convolutions) + 9216 * 4096 + 4096 * 4096 + 4096 * 1000)
 
 
-# 650,000 in the paper's words; layer by layer, with 253,440 after "224 x 224" and 55 x 55 maps of
-# 96: 290,400 in the first layer alone, so that the sum is a little more.
+# The paper says 650,000, from 253,440 units in the first layer; with 55 x 55 places it has 290,400.
 _NEURONS = 96 * 55**2 + 256 * 27**2 + (384 + 384 + 256) * 13**2 + 4096 + 4096 + 1000
 
 SYSTEM = System(

@@ -270,7 +270,7 @@ def _figure(model: LeNet5, data: digit_images.Digits) -> object:
     """The kernels of C1, the maps of one digit, and the codes with what F6 makes of ten digits."""
     if not style.can_draw():
         return None
-    figure = style.new_figure(10, 6)
+    figure = style.new_figure(10, 3.2)
     axes = figure.subplots(2, 2)
     with gd.no_grad():
         labels = data.test_labels.numpy()

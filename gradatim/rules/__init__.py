@@ -9,7 +9,10 @@ Example:
     (True, [0, 0, 0, 1])
 """
 
+from gradatim.rules.curvature import diagonal_curvature
 from gradatim.rules.delta import DeltaRule
+from gradatim.rules.elastic import ElasticDeformation
+from gradatim.rules.levenberg_marquardt import StochasticDiagonalLevenbergMarquardt
 from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
 from gradatim.rules.rosenblatt import Perceptron, Update
 
@@ -19,8 +22,11 @@ __all__ = [
     "OR",
     "XOR",
     "DeltaRule",
+    "ElasticDeformation",
     "McCullochPitts",
     "Perceptron",
+    "StochasticDiagonalLevenbergMarquardt",
     "Update",
+    "diagonal_curvature",
     "find_gate",
 ]

@@ -3,6 +3,7 @@
 import pytest
 
 import gradatim as gd
+from gradatim import zoo
 from gradatim.zoo import googlenet
 
 
@@ -44,3 +45,15 @@ def test_refusals_name_what_would_do():
         googlenet.googlenet("inception")
     with pytest.raises(gd.ShapeError, match="H and W of 32 or more"):
         googlenet.GoogLeNet(10, width=1 / 16)(gd.zeros(1, 3, 28, 28))
+
+
+def test_tiny_demonstration_goes_the_whole_way():
+    result = zoo.system("googlenet").demo(zoo.Settings(scale="tiny"))
+    assert len(result.curve) == 1 and 0 <= result.measures[0].value <= 1
+    assert all(bool(p.isfinite().all()) for p in result.model.parameters())
+
+
+def test_sizes_are_the_papers():
+    sizes = googlenet.SYSTEM.sizes
+    assert sizes.parameters == 6_998_552
+    assert 3.0e9 < sizes.operations < 3.2e9  # "1.5 billion multiply-adds"

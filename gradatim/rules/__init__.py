@@ -16,6 +16,10 @@ from gradatim.rules.deep_boltzmann import DeepBoltzmannMachine, MeanFieldLearnin
 from gradatim.rules.delta import DeltaRule
 from gradatim.rules.dictionary_learning import DictionaryLearning
 from gradatim.rules.matching_pursuit import orthogonal_matching_pursuit
+from gradatim.rules.curvature import diagonal_curvature
+from gradatim.rules.delta import DeltaRule
+from gradatim.rules.elastic import ElasticDeformation
+from gradatim.rules.levenberg_marquardt import StochasticDiagonalLevenbergMarquardt
 from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
 from gradatim.rules.persistent_chains import PersistentChains
 from gradatim.rules.reservoir import Reservoir
@@ -37,6 +41,7 @@ __all__ = [
     "DeepBoltzmannMachine",
     "DeltaRule",
     "DictionaryLearning",
+    "ElasticDeformation",
     "McCullochPitts",
     "MeanFieldLearning",
     "PartitionEstimate",
@@ -46,6 +51,9 @@ __all__ = [
     "RestrictedBoltzmannMachine",
     "Update",
     "annealed_importance_sampling",
+    "StochasticDiagonalLevenbergMarquardt",
+    "Update",
+    "diagonal_curvature",
     "find_gate",
     "normalize_contrast",
     "orthogonal_matching_pursuit",

@@ -12,14 +12,13 @@ Example:
 
 from gradatim.rules.annealed_importance import PartitionEstimate, annealed_importance_sampling
 from gradatim.rules.contrastive_divergence import ContrastiveDivergence
+from gradatim.rules.curvature import diagonal_curvature
 from gradatim.rules.deep_boltzmann import DeepBoltzmannMachine, MeanFieldLearning
 from gradatim.rules.delta import DeltaRule
 from gradatim.rules.dictionary_learning import DictionaryLearning
-from gradatim.rules.matching_pursuit import orthogonal_matching_pursuit
-from gradatim.rules.curvature import diagonal_curvature
-from gradatim.rules.delta import DeltaRule
 from gradatim.rules.elastic import ElasticDeformation
 from gradatim.rules.levenberg_marquardt import StochasticDiagonalLevenbergMarquardt
+from gradatim.rules.matching_pursuit import orthogonal_matching_pursuit
 from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
 from gradatim.rules.persistent_chains import PersistentChains
 from gradatim.rules.reservoir import Reservoir
@@ -49,10 +48,10 @@ __all__ = [
     "PersistentChains",
     "Reservoir",
     "RestrictedBoltzmannMachine",
-    "Update",
-    "annealed_importance_sampling",
     "StochasticDiagonalLevenbergMarquardt",
     "Update",
+    "Update",
+    "annealed_importance_sampling",
     "diagonal_curvature",
     "find_gate",
     "normalize_contrast",

@@ -46,7 +46,7 @@ conformance: $(VENV)/.installed-peers $(VENV)/.installed-test
 conformance-page: $(VENV)/.installed-peers $(VENV)/.installed-test
 	@$(BIN)/python -m tests.conformance.op_db.run --jobs 2 --page docs/conformance.md
 
-# Trains the deck's twenty systems and writes docs/zoo.md: 90 minutes. NAMES="adaline omp-1": some.
+# Trains the deck's systems and writes docs/zoo.md: an hour. NAMES="adaline omp-1": some.
 zoo: $(VENV)/.installed-all
 	@$(BIN)/python tools/make_zoo.py $(NAMES)
 # Every figure and picture of the deck; writes docs/deck.md. At most an hour; goes on where it was

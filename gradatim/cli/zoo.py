@@ -1,4 +1,4 @@
-"""`gradatim zoo`: the twenty systems, listed, explained, trained, and drawn over the years."""
+"""`gradatim zoo`: the deck's systems, listed, explained, trained, and drawn over the years."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def zoo(
     ),
     json: str = typer.Option(None, metavar="FILE", help="Write the figures that were reached."),
 ) -> None:  # fmt: skip
-    """Train one of the deck's twenty systems, from the perceptron to GoogLeNet, or list them."""
+    """Train one of the deck's systems, from the perceptron to GoogLeNet, or list them."""
     from gradatim import zoo as systems
     from gradatim.graph.errors import ArgumentError
 

@@ -41,9 +41,9 @@ def only_small(monkeypatch):
 # --- names ---------------------------------------------------------------------------------------
 
 
-def test_all_twenty_are_there_in_the_deck_s_order():
+def test_all_are_there_in_the_deck_s_order():
     found = zoo.systems()
-    assert [s.number for s in found] == list(range(1, 21))
+    assert [s.number for s in found] == sorted(number for number, _ in zoo.FILES.values())
     assert [s.name for s in found] == list(zoo.FILES)
     assert [s.year for s in found] == sorted(s.year for s in found)
 
@@ -55,7 +55,7 @@ def test_numbers_and_other_spellings_are_names_too():
 def test_an_unknown_name_gets_the_nearest():
     with pytest.raises(gd.Error, match=r"no system 'alexnett': did you mean alexnet\?"):
         zoo.system("alexnett")
-    with pytest.raises(gd.Error, match="gradatim zoo lists all 20"):
+    with pytest.raises(gd.Error, match=f"gradatim zoo lists all {len(zoo.FILES)}"):
         zoo.system("21")
 
 

@@ -24,6 +24,7 @@ from gradatim.rules.persistent_chains import PersistentChains
 from gradatim.rules.reservoir import Reservoir
 from gradatim.rules.restricted_boltzmann import RestrictedBoltzmannMachine
 from gradatim.rules.rosenblatt import Perceptron, Update
+from gradatim.rules.sign_steps import SignSteps
 from gradatim.rules.svm import L2SVM
 from gradatim.rules.wake_sleep import ContrastiveWakeSleep
 from gradatim.rules.whitening import ZCA, normalize_contrast
@@ -48,6 +49,8 @@ __all__ = [
     "PersistentChains",
     "Reservoir",
     "RestrictedBoltzmannMachine",
+    "SignSteps",
+    "SignSteps",
     "StochasticDiagonalLevenbergMarquardt",
     "Update",
     "Update",

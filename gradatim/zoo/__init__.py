@@ -22,6 +22,7 @@ FILES = {
     "adaline": (2, "adaline"),
     "neocognitron": (3, "neocognitron"),
     "back-propagation": (4, "back_propagation"),
+    "recurrent-speech": (5, "recurrent_speech"),
     "lenet-5": (8, "lenet5"),
     "echo-state-network": (9, "echo_state_network"),
     "deep-belief-network": (10, "deep_belief_network"),

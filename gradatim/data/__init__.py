@@ -21,6 +21,7 @@ from gradatim.data.distributed import DistributedSampler
 from gradatim.data.folders import DatasetFolder, ImageFolder
 from gradatim.data.images import read_image
 from gradatim.data.loader import DataLoader
+from gradatim.data.photographs import photograph_patches, photographs
 from gradatim.data.preprocessing import TablePreprocessor
 from gradatim.data.samplers import (
     BatchSampler,

@@ -71,6 +71,8 @@ __all__ = [
     "export_mnist",
     "get_worker_info",
     "mnist",
+    "photograph_patches",
+    "photographs",
     "random_split",
     "read_image",
     "read_table",

@@ -14,8 +14,11 @@ from gradatim.rules.delta import DeltaRule
 from gradatim.rules.dictionary_learning import DictionaryLearning
 from gradatim.rules.matching_pursuit import orthogonal_matching_pursuit
 from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
+from gradatim.rules.parameter_server import ParameterServer, downpour
+from gradatim.rules.reconstruction_ica import ReconstructionICA, reconstruction_ica_loss
 from gradatim.rules.reservoir import Reservoir
 from gradatim.rules.rosenblatt import Perceptron, Update
+from gradatim.rules.sigmoid_mean_field import SigmoidMeanField
 from gradatim.rules.svm import L2SVM
 from gradatim.rules.whitening import ZCA, normalize_contrast
 
@@ -29,10 +32,15 @@ __all__ = [
     "DeltaRule",
     "DictionaryLearning",
     "McCullochPitts",
+    "ParameterServer",
     "Perceptron",
+    "ReconstructionICA",
     "Reservoir",
+    "SigmoidMeanField",
     "Update",
+    "downpour",
     "find_gate",
     "normalize_contrast",
     "orthogonal_matching_pursuit",
+    "reconstruction_ica_loss",
 ]

@@ -57,7 +57,8 @@ class ReconstructionICA(Module):
 
     Attributes:
         encoder: W₁, parameter (features, inputs).
-        decoder: W₂, parameter (inputs, features); None if tied.
+        decoder: W₂, parameter (inputs, features); None if tied. Its columns count as if they
+            had length 1, or small features with a large decoder would cost nothing.
         losses: the mean of each epoch of `fit`.
 
     Shape:
@@ -111,7 +112,10 @@ class ReconstructionICA(Module):
     def loss(self, inputs: Tensor) -> Tensor:
         """The cost of examples (N, inputs), a mean."""
         features = self(inputs)
-        back = features @ (self.encoder if self.decoder is None else self.decoder.T)
+        if self.decoder is None:
+            back = features @ self.encoder
+        else:
+            back = features @ (self.decoder / self.decoder.norm(dim=0)).T
         energy = (features**2).reshape(len(inputs), -1, self.pool).sum(2)
         return reconstruction_ica_loss(inputs, back, energy, self.sparsity)
 

@@ -183,7 +183,7 @@ def demo(settings: Settings) -> Result:
     )
     settings.report(f"the largest bound is the digit's own: {100 * right:.2f}%")
 
-    train, test, epochs = settings.of((60_000, 10_000, 24), (500, 100, 2))
+    train, test, epochs = settings.of((60_000, 10_000, 12), (500, 100, 2))
     sizes = settings.of((784, 200, 80), (784, 20, 8))
     shown = binarize(digits.train_images[:train])
     hidden = binarize(digits.test_images[:test], BINARIZATION_SEED + 1)

@@ -22,6 +22,7 @@ from gradatim.data.folders import DatasetFolder, ImageFolder
 from gradatim.data.images import read_image
 from gradatim.data.iris import Iris
 from gradatim.data.loader import DataLoader
+from gradatim.data.photographs import photograph_patches, photographs
 from gradatim.data.preprocessing import TablePreprocessor
 from gradatim.data.samplers import (
     BatchSampler,
@@ -72,6 +73,8 @@ __all__ = [
     "export_mnist",
     "get_worker_info",
     "mnist",
+    "photograph_patches",
+    "photographs",
     "random_split",
     "read_image",
     "read_table",

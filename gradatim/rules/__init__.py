@@ -21,10 +21,13 @@ from gradatim.rules.levenberg_marquardt import StochasticDiagonalLevenbergMarqua
 from gradatim.rules.matching_pursuit import orthogonal_matching_pursuit
 from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
 from gradatim.rules.persistent_chains import PersistentChains
+from gradatim.rules.parameter_server import ParameterServer, downpour
+from gradatim.rules.reconstruction_ica import ReconstructionICA, reconstruction_ica_loss
 from gradatim.rules.reservoir import Reservoir
 from gradatim.rules.restricted_boltzmann import RestrictedBoltzmannMachine
 from gradatim.rules.rosenblatt import Perceptron, Update
 from gradatim.rules.sign_steps import SignSteps
+from gradatim.rules.sigmoid_mean_field import SigmoidMeanField
 from gradatim.rules.svm import L2SVM
 from gradatim.rules.wake_sleep import ContrastiveWakeSleep
 from gradatim.rules.whitening import ZCA, normalize_contrast
@@ -56,7 +59,15 @@ __all__ = [
     "Update",
     "annealed_importance_sampling",
     "diagonal_curvature",
+    "ParameterServer",
+    "Perceptron",
+    "ReconstructionICA",
+    "Reservoir",
+    "SigmoidMeanField",
+    "Update",
+    "downpour",
     "find_gate",
     "normalize_contrast",
     "orthogonal_matching_pursuit",
+    "reconstruction_ica_loss",
 ]

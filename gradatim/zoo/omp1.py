@@ -195,7 +195,7 @@ def picture(network: OMP1Network, count: int = 96) -> Any:
     atoms = network.dictionary.dictionary[:count].numpy()
     side, columns = network.patch, 16
     figure = new_figure(7.5, 0.47 * -(-len(atoms) // columns) + 0.5)
-    grid = figure.subplots(-(-len(atoms) // columns), columns, squeeze=False).flat
+    grid = list(figure.subplots(-(-len(atoms) // columns), columns, squeeze=False).flat)
     for axis in grid:
         axis.axis("off")
     for axis, atom in zip(grid, atoms):

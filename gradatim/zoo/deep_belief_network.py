@@ -29,6 +29,7 @@ from gradatim.zoo.pixels import as_rows, one_of, sheet
 from gradatim.zoo.system import Equation, Measure, Result, Settings, Sizes, System
 
 TITLE = "the deep belief network"
+MEMORY_RATE = 0.4
 RATE = 0.1  # of the fine-tuning, at its beginning
 
 
@@ -172,6 +173,7 @@ def fine_tune(
         done = epoch / epochs
         rule.k = (3, 6, 10)[int(3 * done)]
         rule.learning_rate = RATE * 0.05**done
+        rule.memory_rate = MEMORY_RATE * 0.05**done
         order, total = gd.randperm(len(v)), gd.zeros(())
         for start in range(0, len(v) - 99, 100):
             batch = order[start : start + 100]

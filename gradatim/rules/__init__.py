@@ -17,6 +17,7 @@ from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, fi
 from gradatim.rules.persistent_chains import PersistentChains
 from gradatim.rules.restricted_boltzmann import RestrictedBoltzmannMachine
 from gradatim.rules.rosenblatt import Perceptron, Update
+from gradatim.rules.sparse_coding import SparseCoding
 from gradatim.rules.wake_sleep import ContrastiveWakeSleep
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Perceptron",
     "PersistentChains",
     "RestrictedBoltzmannMachine",
+    "SparseCoding",
     "Update",
     "annealed_importance_sampling",
     "find_gate",

@@ -7,9 +7,9 @@ Codes (B fixed): each coefficient's best value a*_j, with the others held, is cl
 
     a*_j = S(b_j·(x - a B) + |b_j|² a_j, β) / |b_j|²         S(u, β) = sign(u) max(|u| - β, 0)
 
-All are computed at once, and a moves along d = a* - a, as far as lowers the objective most. d always
-descends (the objective is convex and each part of d lowers it alone), so the search cannot fail.
-The paper tries the steps at which a coefficient changes its sign; here they are powers of ½.
+All are computed at once, and a moves along d = a* - a, as far as lowers the objective most. A step
+of 1/bases always descends: it is the mean of moves that each lower a convex objective. The paper
+tries the steps at which a coefficient changes its sign; here they are powers of ½ down to that.
 
 Bases (a fixed): a gradient step, and back into the ball |b_j| ≤ 1.
 """
@@ -21,8 +21,6 @@ from gradatim.autograd import no_grad
 from gradatim.compile import compile as compile_step
 from gradatim.graph.errors import ArgumentError, ShapeError
 from gradatim.tensor import Tensor
-
-HALVINGS = 8  # steps of 1, ½, ... 2^-7 are tried, and 0
 
 
 class SparseCoding:
@@ -89,7 +87,7 @@ class SparseCoding:
         best = wanted.sign() * (wanted.abs() - self.penalty).clamp(min=0) / squares
         d = best - a
         moved = d @ self.B
-        steps = [0.5**k for k in range(HALVINGS)] + [0.0]
+        steps = [0.5**k for k in range(a.shape[1].bit_length() + 1)] + [0.0]
         # The square is a parabola in the step: three products serve all of them.
         linear, square = (rest * moved).sum(1), (moved**2).sum(1)
         costs = ops.stack(

@@ -58,7 +58,7 @@ class SparseCoding:
         self.penalty, self.rounds, self.learning_rate = penalty, rounds, learning_rate
         B = ops.randn(bases, inputs)
         self.B = B / (B**2).sum(1, keepdim=True).sqrt()
-        self._encode = compile_step(self._codes)
+        self._round = compile_step(self._improve)
         self._compiled = compile_step(self._update)
 
     def objective(self, x: Tensor, a: Tensor) -> Tensor:
@@ -71,17 +71,13 @@ class SparseCoding:
             raise ShapeError(
                 f"cases of shape {tuple(x.shape)}: these bases take (N, {self.B.shape[1]})"
             )
-        return self._encode(x)
+        a = ops.zeros(x.shape[0], self.B.shape[0], dtype=x.dtype)
+        for _ in range(self.rounds):
+            a = self._round(x, a)
+        return a
 
-    def _codes(self, x: Tensor) -> Tensor:
-        with no_grad():
-            squares = (self.B**2).sum(1).clamp(min=1e-8)
-            a = ops.zeros(x.shape[0], self.B.shape[0], dtype=x.dtype)
-            for _ in range(self.rounds):
-                a = self._improve(x, a, squares)
-            return a
-
-    def _improve(self, x: Tensor, a: Tensor, squares: Tensor) -> Tensor:
+    def _improve(self, x: Tensor, a: Tensor) -> Tensor:
+        squares = (self.B**2).sum(1).clamp(min=1e-8)
         rest = x - a @ self.B
         wanted = rest @ self.B.T + squares * a
         best = wanted.sign() * (wanted.abs() - self.penalty).clamp(min=0) / squares
@@ -102,11 +98,10 @@ class SparseCoding:
 
     def step(self, x: Tensor) -> Tensor:
         """Learn from a batch (N, inputs): codes, then bases; the mean objective before the step."""
-        return self._compiled(x, float(self.learning_rate))
+        return self._compiled(x, self.encode(x), float(self.learning_rate))
 
-    def _update(self, x: Tensor, learning_rate: float) -> Tensor:
+    def _update(self, x: Tensor, a: Tensor, learning_rate: float) -> Tensor:
         with no_grad():
-            a = self._codes(x)
             loss = self.objective(x, a).mean()
             B = self.B + learning_rate / x.shape[0] * (a.T @ (x - a @ self.B))
             self.B.copy_(B / (B**2).sum(1, keepdim=True).sqrt().clamp(min=1.0))

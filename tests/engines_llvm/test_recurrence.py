@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import gradatim as gd
+from gradatim.engines.llvm.executable import LLVMEngine, LLVMExecutable, Tiered
 from gradatim.engines.llvm.recurrence import Recurrence, batch_blocks
+from gradatim.graph.program import close, trace
 from tests.engines_llvm.engines import run, same_bits
 
 
@@ -88,3 +90,11 @@ def test_a_loop_over_nothing_gives_its_beginning():
     first = whole(np.random.default_rng(0), 32, 4)
     last, ys = gd.scan(lambda state, x: (state + x, state), first, gd.zeros(0, 32, 4))
     compare([last, ys])
+
+
+@pytest.mark.parametrize("length, kind", [(3, Tiered), (10_000, LLVMExecutable)])
+def test_a_long_loop_is_compiled_at_once_however_small_its_step_is(length, kind):
+    """Its first run costs NumPy a call for each operation of each step."""
+    last, _ = gd.scan(lambda s, x: (s * 0.5 + x, s), gd.ones(2), gd.ones(length, 2))
+    program = close(trace([last._read()]))
+    assert type(LLVMEngine().compile(program, "cpu")) is kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,17 @@ from gradatim.engines.facts import ProgramFacts
 from gradatim.engines.llvm import cache, native, threads
 from gradatim.engines.llvm.describe import describe
 from gradatim.engines.llvm.driver import REPORT, Plan, emit_schedule
+from gradatim.engines.llvm.elimination import Singular
 from gradatim.engines.llvm.emit import Module
+from gradatim.engines.llvm.exchanges import Exchanges
 from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Rows, View
 from gradatim.engines.llvm.memory import Arena, check_size, give_back, take_arena
 from gradatim.engines.llvm.probe import Probe
 from gradatim.engines.llvm.schedule import Schedule, schedule
 from gradatim.engines.llvm.stamps import NOW
-from gradatim.graph.errors import DivisionByZero, ElementOutOfRange
+from gradatim.engines.reference_linalg import bad_pivot, singular
+from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, LinAlgError
+from gradatim.graph.node import Node
 from gradatim.graph.program import Program
 from gradatim.graph.rewrite import simplify
 
@@ -163,6 +167,11 @@ class LLVMExecutable:
                 f"index {self.report[0]} is out of bounds for dimension {dim} with size {extent}",
                 position,
             )
+        if isinstance(code, Singular):
+            matrix = self.report[0] if code.batched else None
+            return Failure(LinAlgError, singular(code.name, matrix, self.report[1]), position)
+        if isinstance(code, Exchanges):
+            return Failure(ElementOutOfRange, bad_pivot(self.report[0], code.places), position)
         return Failure(
             DivisionByZero, "ZeroDivisionError: integer division or modulo by zero", position
         )
@@ -258,7 +267,7 @@ class LLVMEngine:
 
     def compile(self, program: Program, device: str) -> Any:
         simple = simplify(program)
-        if not program.replaces and program.key[-1] != "step" and _cost(simple) < SMALL:
+        if not program.replaces and program.key[-1] != "step" and _cost(simple.nodes) < SMALL:
             return Tiered(simple)
         return LLVMExecutable(simple)
 
@@ -285,11 +294,15 @@ class LLVMEngine:
         return buffer
 
 
-def _cost(program: Program) -> float:
+def _cost(nodes: Iterable[Node]) -> float:
     """Nanoseconds that NumPy would take, roughly."""
     total = 0.0
-    for node in program.nodes:
-        if node.primitive.kind == "contract":
+    for node in nodes:
+        if node.primitive.name == "scan":
+            body, _, _, length, _ = node.params
+            inside = body.nodes[len(body.inputs) :]
+            total += length * (_cost(inside) + 1000 * len(inside))  # a call of NumPy for each
+        elif node.primitive.kind == "contract":
             depth = 1
             for axis in node.params[0]:
                 depth *= node.inputs[0].shape[axis]

@@ -28,6 +28,7 @@ from gradatim.rules.restricted_boltzmann import RestrictedBoltzmannMachine
 from gradatim.rules.rosenblatt import Perceptron, Update
 from gradatim.rules.sign_steps import SignSteps
 from gradatim.rules.sigmoid_mean_field import SigmoidMeanField
+from gradatim.rules.sparse_coding import SparseCoding
 from gradatim.rules.svm import L2SVM
 from gradatim.rules.wake_sleep import ContrastiveWakeSleep
 from gradatim.rules.whitening import ZCA, normalize_contrast
@@ -54,6 +55,7 @@ __all__ = [
     "RestrictedBoltzmannMachine",
     "SignSteps",
     "SignSteps",
+    "SparseCoding",
     "StochasticDiagonalLevenbergMarquardt",
     "Update",
     "Update",

@@ -36,7 +36,9 @@ class ContrastiveWakeSleep:
         generation: in the same order: each goes back from those units to the inputs.
         memory: over the last layer's units, then, if it has `classes`, a label.
         k: rounds of Gibbs sampling in the memory. The paper takes 3, later 6, and 10 at the end.
-        learning_rate: α, of everything. It may be changed between steps.
+        learning_rate: α, of the layers: one that is too large unlearns them within an epoch, as
+            each of the two sets of weights follows the other. memory_rate: α of the memory, which
+            bears more; by default the same. Both may be changed between steps.
 
     Example:
         >>> import gradatim as gd
@@ -54,6 +56,7 @@ class ContrastiveWakeSleep:
         memory: RestrictedBoltzmannMachine,
         k: int = 3,
         learning_rate: float = 0.1,
+        memory_rate: float | None = None,
     ) -> None:
         for up, down in zip(recognition, generation, strict=True):
             if tuple(up.weight.shape) != tuple(down.weight.shape)[::-1]:
@@ -66,6 +69,7 @@ class ContrastiveWakeSleep:
             )
         self.recognition, self.generation, self.memory = recognition, generation, memory
         self.k, self.learning_rate = k, learning_rate
+        self.memory_rate = learning_rate if memory_rate is None else memory_rate
         self._compiled = compile_step(self._update)
 
     def step(self, v: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -79,9 +83,12 @@ class ContrastiveWakeSleep:
         """
         if (labels is None) != (self.memory.classes == 0):
             raise ArgumentError("labels go with a memory that has classes, and only with that")
-        return self._compiled(v, labels, float(self.learning_rate), self.k)
+        rates = float(self.learning_rate), float(self.memory_rate)
+        return self._compiled(v, labels, *rates, self.k)
 
-    def _update(self, v: Tensor, labels: Tensor | None, learning_rate: float, k: int) -> Tensor:
+    def _update(
+        self, v: Tensor, labels: Tensor | None, learning_rate: float, memory_rate: float, k: int
+    ) -> Tensor:
         memory, changes = self.memory, []
         with no_grad():
             # Wake: up from the data.
@@ -111,6 +118,7 @@ class ContrastiveWakeSleep:
             for layer, inputs, error in changes:
                 layer.weight.add_(rate * (error.T @ inputs))
                 layer.bias.add_(rate * error.sum(0))
+            rate = memory_rate / v.shape[0]
             memory.W.add_(rate * (first.T @ h_0 - last.T @ h_k))
             memory.b.add_(rate * (first - last).sum(0))
             memory.c.add_(rate * (h_0 - h_k).sum(0))

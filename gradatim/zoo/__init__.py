@@ -27,6 +27,7 @@ FILES = {
     "echo-state-network": (9, "echo_state_network"),
     "deep-belief-network": (10, "deep_belief_network"),
     "deep-boltzmann-machine": (12, "deep_boltzmann_machine"),
+    "gpu-deep-belief-network": (13, "gpu_deep_belief_network"),
     "omp-1": (16, "omp1"),
     "alexnet": (18, "alexnet"),
     "googlenet": (20, "googlenet"),

@@ -29,6 +29,7 @@ from gradatim.zoo.pixels import as_rows, one_of, sheet
 from gradatim.zoo.system import Equation, Measure, Result, Settings, Sizes, System
 
 TITLE = "the deep belief network"
+MEMORY_RATE = 0.3  # of the memory: the layers below would not bear it
 RATE = 0.1  # of the fine-tuning, at its beginning
 
 
@@ -136,7 +137,7 @@ def _contrast(
     learner = ContrastiveDivergence(machine, learning_rate=0.1)
     for epoch in range(epochs):
         learner.momentum = 0.5 if epoch < 5 else 0.9
-        learner.learning_rate = 0.1 if epoch < 5 else 0.05
+        learner.learning_rate = 0.1 if epoch < 5 else 0.05 * (1 - (epoch - 5) / (epochs - 5))
         error = learner.epoch(data)
         settings.report(f"{name}: epoch {epoch + 1} of {epochs}, reconstruction error {error:.4f}")
 
@@ -164,14 +165,16 @@ def fine_tune(
     settings: Settings,
     watch: object = lambda epoch: None,
 ) -> list[float]:
-    """Up-down over all layers (section 5): 3, then 6, then 10 rounds in the memory, a third of the
-    epochs each, at a rate that falls to a twentieth. The reconstruction error of each epoch."""
+    """Up-down over all layers (section 5): 3, then 6, then 10 rounds in the memory (the paper
+    gives each a third of the epochs; here half, a third, a sixth), at a rate that falls to a
+    twentieth. The reconstruction error of each epoch."""
     rule = ContrastiveWakeSleep(list(network.recognition), list(network.generation), network.memory)
     errors = []
     for epoch in range(epochs):
         done = epoch / epochs
-        rule.k = (3, 6, 10)[int(3 * done)]
+        rule.k = 3 if done < 1 / 2 else 6 if done < 5 / 6 else 10
         rule.learning_rate = RATE * 0.05**done
+        rule.memory_rate = MEMORY_RATE * 0.05**done
         order, total = gd.randperm(len(v)), gd.zeros(())
         for start in range(0, len(v) - 99, 100):
             batch = order[start : start + 100]
@@ -193,7 +196,7 @@ def demo(settings: Settings) -> Result:
     v = as_rows(digits.train_images[:count], 784, TITLE)
     labels = one_of(digits.train_labels[:count], 10, TITLE)
     test, truth = as_rows(digits.test_images[:tests], 784, TITLE), digits.test_labels[:tests]
-    greedy_epochs, epochs, steps, each = settings.of((6, 30, 1000, 20), (3, 2, 20, 2))
+    greedy_epochs, epochs, steps, each = settings.of((12, 36, 1000, 20), (3, 2, 20, 2))
 
     train_greedily(network, v, labels, greedy_epochs, settings)
     greedy = accuracy(network, test, truth)

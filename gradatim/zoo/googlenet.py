@@ -207,7 +207,7 @@ def demo(settings: Settings) -> Result:
     gd.manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed)
     data = digit_images.digits(settings, pad=2, tiny=200)
-    size, epochs = settings.of(100, 50), settings.of(6, 1)
+    size, epochs = settings.of(100, 50), settings.of(11, 1)
     model = small()
     for (
         layer

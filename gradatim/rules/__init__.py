@@ -20,14 +20,14 @@ from gradatim.rules.elastic import ElasticDeformation
 from gradatim.rules.levenberg_marquardt import StochasticDiagonalLevenbergMarquardt
 from gradatim.rules.matching_pursuit import orthogonal_matching_pursuit
 from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
-from gradatim.rules.persistent_chains import PersistentChains
 from gradatim.rules.parameter_server import ParameterServer, downpour
+from gradatim.rules.persistent_chains import PersistentChains
 from gradatim.rules.reconstruction_ica import ReconstructionICA, reconstruction_ica_loss
 from gradatim.rules.reservoir import Reservoir
 from gradatim.rules.restricted_boltzmann import RestrictedBoltzmannMachine
 from gradatim.rules.rosenblatt import Perceptron, Update
-from gradatim.rules.sign_steps import SignSteps
 from gradatim.rules.sigmoid_mean_field import SigmoidMeanField
+from gradatim.rules.sign_steps import SignSteps
 from gradatim.rules.sparse_coding import SparseCoding
 from gradatim.rules.svm import L2SVM
 from gradatim.rules.wake_sleep import ContrastiveWakeSleep
@@ -48,25 +48,25 @@ __all__ = [
     "ElasticDeformation",
     "McCullochPitts",
     "MeanFieldLearning",
+    "ParameterServer",
     "PartitionEstimate",
     "Perceptron",
+    "Perceptron",
     "PersistentChains",
+    "ReconstructionICA",
+    "Reservoir",
     "Reservoir",
     "RestrictedBoltzmannMachine",
+    "SigmoidMeanField",
     "SignSteps",
     "SignSteps",
     "SparseCoding",
     "StochasticDiagonalLevenbergMarquardt",
     "Update",
     "Update",
+    "Update",
     "annealed_importance_sampling",
     "diagonal_curvature",
-    "ParameterServer",
-    "Perceptron",
-    "ReconstructionICA",
-    "Reservoir",
-    "SigmoidMeanField",
-    "Update",
     "downpour",
     "find_gate",
     "normalize_contrast",

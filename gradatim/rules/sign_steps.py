@@ -68,7 +68,7 @@ class SignSteps:
         self,
         gradients: Sequence[Tensor],
         factor: float | Tensor = 1.1,
-        most: float | Tensor = 0.02,
+        most: float | Tensor = 1.0,
     ) -> None:
         """Change every parameter once.
 

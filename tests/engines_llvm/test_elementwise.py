@@ -301,7 +301,8 @@ def test_float32_functions_are_right_to_a_few_ulp(kernels: Kernels, name: str) -
     worst = int(np.argmax(errors))
     # erfc is a product and a quotient of an exponential and two sums, each rounded to float32: half
     # a percent of results are more than 2 off. In float64 it would be 2 ulp and take twice as long.
-    allowed = 5 if name == "erfc" else 2
+    # Without fused multiply-add (SSE2) the far reduction of tan's argument is rounded once more.
+    allowed = {"erfc": 5, "tan": 2.1}.get(name, 2)
     assert errors[worst] <= allowed, f"{errors[worst]} ulp at {x[worst]!r}"
 
 

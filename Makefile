@@ -8,7 +8,9 @@ ENGINE ?= llvm
 PROGRAMS ?= 20000
 JOBS   ?= 1
 
-.PHONY: train test lint types conformance conformance-page fuzz fuzz-neon clean
+.PHONY: train test lint types conformance conformance-page fuzz fuzz-neon zoo clean
+.PHONY: train test lint types conformance conformance-page deck fuzz fuzz-neon clean
+.PHONY: train test lint types conformance conformance-page fuzz fuzz-neon gpu-check clean
 
 # One stamp file for each set of extras, so that a second run installs nothing.
 $(VENV)/.installed-%: pyproject.toml
@@ -44,6 +46,14 @@ conformance: $(VENV)/.installed-peers $(VENV)/.installed-test
 conformance-page: $(VENV)/.installed-peers $(VENV)/.installed-test
 	@$(BIN)/python -m tests.conformance.op_db.run --jobs 2 --page docs/conformance.md
 
+# Trains the deck's systems and writes docs/zoo.md: an hour. NAMES="adaline omp-1": some.
+zoo: $(VENV)/.installed-all
+	@$(BIN)/python tools/make_zoo.py $(NAMES)
+# Every figure and picture of the deck; writes docs/deck.md. At most an hour; goes on where it was
+# stopped (FRESH=1: measures anew).
+deck: $(VENV)/.installed-deck $(VENV)/.installed-peers $(VENV)/.installed-test
+	@$(BIN)/python -m benchmarks.deck $(if $(FRESH),--fresh)
+
 # Random programs, the engine against the reference engine. GUARD=1: in guarded memory.
 # FEATURES=avx512, avx2 or sse2: code for a smaller processor.
 fuzz: $(VENV)/.installed-test
@@ -54,6 +64,10 @@ fuzz: $(VENV)/.installed-test
 fuzz-neon: PROGRAMS = 200
 fuzz-neon: ENGINE = neon
 fuzz-neon: fuzz
+
+# On a machine with a GPU: the deck's program with .cuda(), and times beside PyTorch and JAX.
+gpu-check:
+	@$(PYTHON) -m gradatim.bench.gpu
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from gradatim.train.job import Job
 from gradatim.train.recipe import Recipe
@@ -42,14 +43,19 @@ BARS = (
 )
 
 
-def measure(bar: Bar) -> tuple[list[float], float]:
-    """The metric on the test part for each seed, and the seconds of the slowest."""
+def measure(bar: Bar, keep: Path | None = None) -> tuple[list[float], float]:
+    """The metric on the test part for each seed, and the seconds of the slowest.
+
+    Args:
+        keep: where to leave the run of the first seed.
+    """
     values, slowest = [], 0.0
     for seed in range(bar.seeds):
         started = time.monotonic()
         job = Job.new(Recipe(model=bar.model, data=bar.data, seed=seed))
         with tempfile.TemporaryDirectory() as folder:
-            results = job.fit(job.create_run(folder), progress=False)
+            run = job.create_run(keep if keep is not None and seed == 0 else folder)
+            results = job.fit(run, progress=False)
         values.append(results.values[bar.metric])
         slowest = max(slowest, time.monotonic() - started)
     return values, slowest

@@ -114,7 +114,9 @@ _ROOMS = (
 _NAMES = {
     "explain_program": "gradatim.explain.program",
     "load": "gradatim.train.saved",
+    "Mesh": "gradatim.mesh",
     "save": "gradatim.weights.saving",
+    "shard": "gradatim.mesh",
     "save_model": "gradatim.train.saved",
     "summary": "gradatim.train.summary",
     "Trainer": "gradatim.train.trainer",

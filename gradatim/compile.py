@@ -41,6 +41,7 @@ from gradatim.realize import (
     place_of,
     state,
 )
+from gradatim.structure import TABLES, counts_changes
 from gradatim.tensor import Tensor, handle
 from gradatim.traced import TracedFloat
 
@@ -258,43 +259,52 @@ def _buffer_of(argument: Tensor) -> Any:
 
 
 class _Guards:
-    """What must still be as it was when the step was captured. It is asked at every call, and so
-    loops in C.
+    """What must still be as it was when the step was captured. It is asked at every call: what
+    modules and leaves are is looked at only if some module or leaf, anywhere, has changed.
     """
 
     def __init__(self, capture: Capture):
         self.reads = capture.guards
         self.modules = list(capture.modules.values())
         self.modes = list(map(_mode_of, self.modules))
-        tables = list(map(_parameters_of, self.modules))
-        self.tables = [table for table in tables if table]
-        self.empty_tables = [table for table in tables if not table]
-        self.parameters = self._parameters()
+        self.members = self._members()
         self.leaves = [tensor for tensor, _ in capture.leaves.values()]
         self.cells = [cell for _, cell in capture.leaves.values()]
         self.accumulators = list(capture.accumulators.values())
+        self.structure = -1  # `state.structure` when the structure was as it was
 
     def hold(self) -> bool:
         """Whether everything is as it was."""
-        if list(map(_mode_of, self.modules)) != self.modes or any(self.empty_tables):
+        if self.structure != state.structure and not self._is_structure_as_it_was():
             return False
-        parameters = self._parameters()
-        if len(parameters) != len(self.parameters):
-            return False
-        return (
-            all(map(is_, parameters, self.parameters))
+        for read, value in self.reads:
+            if read() != value:
+                return False
+        for tensor, grad in self.accumulators:
+            if tensor._grad is not grad and not _is_gone(tensor._grad):
+                return False
+        return True
+
+    def _is_structure_as_it_was(self) -> bool:
+        members = self._members()
+        same = (
+            list(map(_mode_of, self.modules)) == self.modes
+            and len(members) == len(self.members)
+            and all(map(is_, members, self.members))
             and all(map(is_, map(_cell_of, self.leaves), self.cells))
             and all(map(_requires_grad_of, self.leaves))
-            and all([read() == value for read, value in self.reads])
-            and all([t._grad is grad or _is_gone(t._grad) for t, grad in self.accumulators])
         )
+        if same and all(map(counts_changes, self.modules)):
+            self.structure = state.structure
+        return same
 
-    def _parameters(self) -> list[Any]:
-        return list(chain.from_iterable(map(dict.values, self.tables)))
+    def _members(self) -> list[Any]:
+        """The names and values in all tables of all modules, in order."""
+        items = (vars(module)[table].items() for module in self.modules for table in TABLES)
+        return list(chain.from_iterable(chain.from_iterable(items)))
 
 
 _mode_of = attrgetter("training")
-_parameters_of = attrgetter("_parameters")
 _cell_of = attrgetter("_cell")
 _requires_grad_of = attrgetter("_requires_grad")
 

@@ -82,7 +82,8 @@ class Device:
     @property
     def place(self) -> str:
         """The one name of the device in the graph."""
-        if self.type == "cpu" or (self.type == "xla:cpu" and not self.index):
+        is_mesh = self.type.startswith("mesh(")
+        if self.type == "cpu" or is_mesh or (self.type == "xla:cpu" and not self.index):
             return self.type
         return f"{self.type}:{self.index or 0}"
 
@@ -105,6 +106,8 @@ class Device:
 
 def _parts(name: str) -> tuple[str, int | None]:
     """The kind and the number of a device's name."""
+    if name.startswith("mesh("):
+        return name, None
     kind, _, number = name.rpartition(":")
     if not number.isdigit():
         kind, number = name, ""

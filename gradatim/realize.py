@@ -156,6 +156,7 @@ class _State:
         self.eager = False
         self.anomaly = False
         self.exposures = 0  # how often memory was handed out, ever
+        self.structure = 0  # how often modules or what tensors are changed, ever
         self.exposed_read = False  # an operation just read memory that others share
         self.special = False  # any of these three
         self.cut = _Cut()

@@ -294,6 +294,7 @@ class Tensor:
         self._cell.node = p.stop_gradient(self._cell.node)
         self._cell.variables = None
         self._requires_grad = False
+        state.structure += 1
         self._plain = not self._detached
         self._op = None
         return self
@@ -319,6 +320,7 @@ class Tensor:
         if local.capture is not None:
             local.capture.give_up("the memory of a tensor is exchanged (`.data = ...`)")
         self._cell = other._cell
+        state.structure += 1
         self._path, self._layout = other._path, other._layout
         self._base, self._from_base = other._base, other._from_base
         self._view_node = None
@@ -470,6 +472,7 @@ class Tensor:
                 )
             self._requires_grad = False
             self._plain = not (self._detached or self._base is not None)
+            state.structure += 1
             return self
         if not self.dtype.is_floating_point:
             raise DTypeError(
@@ -478,6 +481,7 @@ class Tensor:
         if self.is_leaf and not self._requires_grad:
             self._requires_grad = True
             self._plain = False
+            state.structure += 1
         return self
 
     @property

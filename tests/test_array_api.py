@@ -75,12 +75,14 @@ def test_in_place_keeps_the_dtype():
     (lambda: xp.ones(2).T, "only defined for 2-dimensional arrays, got 1"),
     (lambda: xp.asarray(300, dtype=xp.uint8) + 0, "300"),
     (lambda: xp.asarray([1], dtype=xp.uint8) + 300, "300 is out of the range of uint8"),
+    (lambda: xp.where(xp.asarray([True]), xp.asarray([1], dtype=xp.int8), 300),
+     "300 is out of the range of int8"),
     (lambda: xp.asarray(1j), "complex"),
     (lambda: xp.isdtype(xp.int8, "whole"), "unknown kind of dtype 'whole'"),
     (lambda: xp.matmul(xp.asarray(1.0), xp.ones(2)), "not defined for 0-d arrays"),
 ])  # fmt: skip
 def test_mistakes_are_named(call, message):
-    with pytest.raises((gd.Error, OverflowError), match=message):
+    with pytest.raises(gd.Error, match=message):
         call()
 
 

@@ -15,6 +15,12 @@ COUNT = 3
 rng = np.random.RandomState(5)
 
 
+@pytest.fixture(autouse=True)
+def the_same_numbers(monkeypatch):
+    """Each test draws the same numbers, whichever ran before it."""
+    monkeypatch.setitem(globals(), "rng", np.random.RandomState(5))
+
+
 def leaf(array):
     array = np.asarray(array)
     return p.value(array, array.shape, dtypes.from_numpy_dtype(array.dtype))

@@ -640,3 +640,120 @@ def test_memory_shared_with_numpy_is_an_argument_like_any_other():
     assert [total(x).item() for x in tensors] == [12.0, 36.0, 60.0]
     arrays[0][:] = 5
     assert total(tensors[0]).item() == 132.0
+
+
+# --- what a step looks at only when something has changed ----------------------------------------
+
+
+def doubling(layers):
+    model = gd.nn.Sequential(*layers)
+    return model, gd.compile(lambda x: model(x).detach())
+
+
+def test_a_submodule_in_place_of_another_is_seen():
+    class Times(gd.nn.Module):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def forward(self, x):
+            return x * self.factor
+
+    model, step = doubling([Times(2.0), gd.nn.Identity()])
+    x = gd.ones(2)
+    assert step(x).tolist() == step(x).tolist() == [2, 2]
+    model[0] = Times(5.0)
+    assert step(x).tolist() == [5, 5]
+
+
+def test_a_buffer_in_place_of_another_is_seen():
+    class Shift(gd.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("shift", gd.zeros(2))
+
+        def forward(self, x):
+            return x + self.shift
+
+    model, step = doubling([Shift()])
+    assert step(gd.ones(2)).tolist() == step(gd.ones(2)).tolist() == [1, 1]
+    model[0].shift = gd.tensor([3.0, 4.0])
+    assert step(gd.ones(2)).tolist() == [4, 5]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda table, new: table.__setitem__("weight", new), id="setitem"),
+        pytest.param(lambda table, new: table.update(weight=new), id="update"),
+        pytest.param(lambda table, new: table.__ior__({"weight": new}), id="ior"),
+        pytest.param(
+            lambda table, new: (table.pop("weight"), table.setdefault("weight", new)), id="pop"
+        ),
+        pytest.param(
+            lambda table, new: (table.__delitem__("weight"), table.__setitem__("weight", new)),
+            id="delitem",
+        ),
+        pytest.param(
+            lambda table, new: (table.popitem(), table.__setitem__("weight", new)), id="popitem"
+        ),
+        pytest.param(
+            lambda table, new: (table.clear(), table.__setitem__("weight", new)), id="clear"
+        ),
+    ],
+)
+def test_a_parameter_written_into_the_table_is_seen(change):
+    model, step = doubling([gd.nn.Linear(1, 1, bias=False)])
+    before = step(gd.ones(1, 1))
+    assert step(gd.ones(1, 1)).tolist() == before.tolist()
+    change(model[0]._parameters, gd.nn.Parameter(gd.full((1, 1), 9.0)))
+    assert step(gd.ones(1, 1)).tolist() == [[9]]
+
+
+def test_plain_dicts_for_tables_are_looked_at_every_time():
+    model, step = doubling([gd.nn.Linear(1, 1, bias=False)])
+    model[0]._parameters = {"weight": gd.nn.Parameter(gd.full((1, 1), 2.0))}
+    assert step(gd.ones(1, 1)).tolist() == step(gd.ones(1, 1)).tolist() == [[2]]
+    model[0]._parameters["weight"] = gd.nn.Parameter(gd.full((1, 1), 7.0))
+    assert step(gd.ones(1, 1)).tolist() == [[7]]
+
+
+def adam_step():
+    w = gd.nn.Parameter(gd.ones(2))
+    v = gd.nn.Parameter(gd.ones(2))
+    optimizer = gd.optim.Adam([w, v], lr=0.1)
+
+    def plain():
+        optimizer.zero_grad()
+        ((w**2).sum() + (v**3).sum()).backward()
+        optimizer.step()
+
+    return w, v, optimizer, plain
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(
+            lambda state, w: state[w].__setitem__("exp_avg", gd.full((2,), 5.0)), id="slot"
+        ),
+        pytest.param(lambda state, w: state[w].__setitem__("step", 100.0), id="count"),
+        pytest.param(lambda state, w: state.pop(w), id="entry"),
+        pytest.param(lambda state, w: state.clear(), id="all"),
+        pytest.param(
+            lambda state, w: state.__setitem__(w, dict(state[w], exp_avg=gd.zeros(2))), id="dict"
+        ),
+    ],
+)
+def test_a_change_of_an_optimizer_s_state_is_seen(change):
+    results = []
+    for wrapper in (gd.compile, lambda function: function):
+        w, v, optimizer, plain = adam_step()
+        step = wrapper(plain)
+        for _ in range(4):
+            step()
+        change(optimizer.state, w)
+        for _ in range(3):
+            step()
+        results.append(w.tolist() + v.tolist())
+    assert results[0] == pytest.approx(results[1], rel=1e-6)

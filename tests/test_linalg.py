@@ -11,6 +11,12 @@ from gradatim.graph.errors import ElementOutOfRange
 RNG = np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def the_same_numbers(monkeypatch):
+    """Each test draws the same numbers, whichever ran before it."""
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
+
+
 def random(*shape):
     return gd.tensor(RNG.normal(size=shape))
 

@@ -23,6 +23,12 @@ def one_engine():
 RNG = np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def the_same_numbers(monkeypatch):
+    """Each test draws the same numbers, whichever ran before it."""
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
+
+
 def matrix(*shape):
     return gd.tensor(RNG.normal(size=shape), requires_grad=True)
 

@@ -6,13 +6,22 @@ import gradatim as gd
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError
 
 
+@pytest.fixture(autouse=True)
+def switched_back():
+    """What a test switches is switched back behind it, whatever happens in it."""
+    dtype, precision = gd.get_default_dtype(), gd.get_float32_matmul_precision()
+    threads, debug = gd.get_num_threads(), gd.get_deterministic_debug_mode()
+    yield
+    gd.set_default_dtype(dtype)
+    gd.set_float32_matmul_precision(precision)
+    gd.set_deterministic_debug_mode(debug)
+    gd.set_num_threads(threads)
+    gd.set_anomaly_enabled(False)
+
+
 def test_threads():
-    before = gd.get_num_threads()
-    try:
-        gd.set_num_threads(1)
-        assert gd.get_num_threads() == 1
-    finally:
-        gd.set_num_threads(before)
+    gd.set_num_threads(1)
+    assert gd.get_num_threads() == 1
     with pytest.raises(ArgumentTypeError):
         gd.set_num_threads("two")
     with pytest.raises(ArgumentError, match="positive integer"):
@@ -42,12 +51,10 @@ def test_determinism_is_noted():
 def test_anomaly_mode():
     assert not gd.is_anomaly_enabled()
     gd.set_anomaly_enabled(True)
-    try:
-        assert gd.is_anomaly_enabled()
-        with pytest.raises(gd.NonFiniteError):
-            gd.zeros(1).log()
-    finally:
-        gd.set_anomaly_enabled(False)
+    assert gd.is_anomaly_enabled()
+    with pytest.raises(gd.NonFiniteError):
+        gd.zeros(1).log()
+    gd.set_anomaly_enabled(False)
     assert gd.zeros(1).log().item() == -float("inf")
 
 
@@ -60,10 +67,7 @@ def test_inference_mode_is_no_history():
 def test_the_default_type_under_its_older_name():
     with pytest.warns(UserWarning, match="deprecated"):
         gd.set_default_tensor_type("torch.DoubleTensor")
-    try:
-        assert gd.zeros(1).dtype is gd.float64
-    finally:
-        gd.set_default_dtype(gd.float32)
+    assert gd.zeros(1).dtype is gd.float64
     with pytest.raises(DTypeError, match="only floating-point types"):
         gd.set_default_tensor_type("torch.LongTensor")
 

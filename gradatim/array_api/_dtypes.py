@@ -10,7 +10,7 @@ from gradatim import limits
 from gradatim.array_api._array import function, need_array, need_cpu
 from gradatim.graph import dtypes
 from gradatim.graph.dtypes import BOOL, FLOATING, INTEGER, DType, as_dtype
-from gradatim.graph.errors import ArgumentError, ArgumentTypeError
+from gradatim.graph.errors import ArgumentError, ArgumentTypeError, NumberTooLarge
 from gradatim.tensor import Tensor
 
 __all__ = ["astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
@@ -162,6 +162,6 @@ def to_dtype(value: Any, dtype: DType) -> Tensor:
     if dtype.is_integer:
         low, high = dtypes.integer_range(dtype)
         if not low <= value <= high:
-            raise OverflowError(f"{value} is out of the range of {dtype.name}")
+            raise NumberTooLarge(f"{value} is out of the range of {dtype.name}")
     with np.errstate(over="ignore"):
         return from_array(np.asarray(value).astype(dtype.numpy), dtype)

@@ -35,9 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if _among_others():
+            from gradatim import hosts
+
+            hosts.failed()
+            if not isinstance(error, Error):
+                hosts.await_verdict(error)
         if debug:
             raise
         return _fail(*_explain(error))
+
+
+def _among_others() -> bool:
+    """Whether this process trains with others."""
+    return "gradatim.hosts" in sys.modules
 
 
 def _count_own(arguments: list[str]) -> int:
@@ -47,6 +58,8 @@ def _count_own(arguments: list[str]) -> int:
         >>> _count_own(["run", "--device", "cpu", "script.py", "--debug"])
         4
     """
+    if arguments[:1] == ["launch"] and "--" in arguments:
+        return arguments.index("--")
     if arguments[:1] != ["run"]:
         return len(arguments)
     place = 1

@@ -7,16 +7,21 @@ import typer
 
 from gradatim.cli import (
     bench,
+    compare,
     data,
     draw,
     evaluate,
     explain,
     info,
+    launch,
+    plan,
+    play,
     predict,
     profile,
     run,
     summary,
     train,
+    zoo,
 )
 
 app = typer.Typer(
@@ -53,7 +58,12 @@ app.command("summary")(summary.summary)
 app.command("info")(info.info)
 app.command("bench")(bench.bench)
 app.command("profile")(profile.profile)
+app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
+app.command("play")(play.play)
 app.command("draw")(draw.draw)
 app.command("run", context_settings=run.SETTINGS)(run.run)
+app.command("zoo")(zoo.zoo)
+app.command("launch", context_settings=launch.SETTINGS)(launch.launch)
+app.command("plan")(plan.plan)
 app.add_typer(data.app, name="data")

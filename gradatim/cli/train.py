@@ -113,12 +113,23 @@ def train(
         None, help="What computes; gradatim info lists them.", rich_help_panel=RUN
     ),
     threads: int = typer.Option(None, help="How many processors to use.", rich_help_panel=RUN),
+    mesh: str = typer.Option(
+        None,
+        metavar="AXES",
+        help="Devices to train on: data=8, or data=4,model=2 (needs jax)",
+        rich_help_panel=RUN,
+    ),
+    accumulate: int = typer.Option(
+        None, help="Pieces that a batch is cut into, for less memory.", rich_help_panel=RUN
+    ),
+    precision: str = typer.Option(None, help="float32, or bf16", rich_help_panel=RUN),
 ) -> None:
     """Train a network: on the bundled MNIST digits, on a table with --target, or a type of network
     by name on data that suits it.
 
     A run's folder holds the model, its metrics and a checkpoint. Ctrl-C saves and stops.
     """
+    from gradatim import hosts
     from gradatim.cli.report import conclude, introduce
     from gradatim.cli.threads import use_threads
     from gradatim.train.interrupts import TrainingInterrupted
@@ -151,6 +162,9 @@ def train(
         "seed": seed,
         "engine": engine,
         "threads": threads,
+        "mesh": mesh,
+        "accumulate": accumulate,
+        "precision": precision,
     }
     given = {name: value for name, value in given.items() if value not in (None, [])}
     if resume is None:
@@ -161,7 +175,8 @@ def train(
         run = Run.open(resume)
         use_threads(run.config.get("recipe", {}).get("threads"))
         job = Job.of_run(run, _changes(given, output))
-    introduce(job, run, resumed=resume is not None)
+    if hosts.leads():
+        introduce(job, run, resumed=resume is not None)
     try:
         results = job.fit(run, resume=resume is not None)
     except TrainingInterrupted:
@@ -172,7 +187,8 @@ def train(
             f"Stopped at once. Go on from the last checkpoint: gradatim train --resume {run.path}"
         )
         raise typer.Exit(INTERRUPTED) from None
-    conclude(job, run, results)
+    if hosts.leads():
+        conclude(job, run, results)
 
 
 def _recipe(given: dict[str, Any]) -> Recipe:
@@ -197,7 +213,8 @@ def _recipe(given: dict[str, Any]) -> Recipe:
 
 def _changes(given: dict[str, Any], output: str | None) -> dict[str, Any]:
     """What may be said anew when a run is continued."""
-    fixed = [name for name in given if name not in ("data", "epochs", "learning_rate")]
+    free = ("data", "epochs", "learning_rate", "mesh", "accumulate")
+    fixed = [name for name in given if name not in free]
     if output is not None:
         fixed.append("output")
     if fixed:

@@ -20,6 +20,7 @@ from gradatim.data.digits import MNIST, MNISTArrays, export_mnist, mnist, to_ten
 from gradatim.data.distributed import DistributedSampler
 from gradatim.data.folders import DatasetFolder, ImageFolder
 from gradatim.data.images import read_image
+from gradatim.data.iris import Iris
 from gradatim.data.loader import DataLoader
 from gradatim.data.photographs import photograph_patches, photographs
 from gradatim.data.preprocessing import TablePreprocessor
@@ -51,6 +52,7 @@ __all__ = [
     "DistributedSampler",
     "FreeSpokenDigits",
     "ImageFolder",
+    "Iris",
     "IterableDataset",
     "JapaneseVowels",
     "MNISTArrays",

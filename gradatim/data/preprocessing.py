@@ -48,7 +48,7 @@ class TablePreprocessor:
     left out, and so is text that is different in nearly every row, such as a name.
 
     Attributes:
-        task: "classification" or "regression".
+        task: "classification" or "regression"; "" where nothing is to be predicted.
         targets: the names of the target columns.
         classes: the classes in the order of their numbers; None for regression.
         in_features, out_features: the sizes of the network's input and output.
@@ -83,7 +83,7 @@ class TablePreprocessor:
     def fit(
         self,
         frame: pl.DataFrame,
-        targets: str | Sequence[str],
+        targets: str | Sequence[str] | None,
         task: str | None = None,
         *,
         rows: np.ndarray | None = None,
@@ -95,7 +95,7 @@ class TablePreprocessor:
         Args:
             frame: a polars DataFrame; rows without a target are passed over.
             targets: the column to predict, or several (a list, or names with commas between), which
-                then have to be numbers.
+                then have to be numbers; None where nothing is to be predicted (an autoencoder).
             task: "classification" or "regression". None decides by the target: text, true/false and
                 at most 20 different whole numbers are classes, other numbers are regression, and
                 several targets always are.
@@ -112,7 +112,7 @@ class TablePreprocessor:
                 values; nothing to learn from.
         """
         frame = nan_as_missing(frame)
-        names = target_names(targets, frame, source)
+        names = [] if targets is None else target_names(targets, frame, source)
         check_task(task)
         for name in drop:
             if name not in frame.columns:
@@ -129,7 +129,9 @@ class TablePreprocessor:
             self.notes.append(f"{counted(missing, 'row')} without a target left out")
         known_rows = np.flatnonzero(known)
         training = known_rows if rows is None else known_rows[np.asarray(rows)]
-        self._fit_targets(frame, names, task, training, source)
+        self.task, self._targets = "", []
+        if names:
+            self._fit_targets(frame, names, task, training, source)
         features = [c for c in frame.columns if c not in names and c not in drop]
         self._fit_features(frame.select(features), known_rows, training, source)
         return self
@@ -226,7 +228,7 @@ class TablePreprocessor:
 
         Returns:
             Inputs, float32 (N, in_features), and targets: int64 (N,) class numbers, or float32
-            (N, targets), standardized.
+            (N, targets), standardized; (N, 0) where there is nothing to predict.
 
         Raises:
             DataError: as `transform_features`, and for a target that is missing, not a number where
@@ -234,7 +236,8 @@ class TablePreprocessor:
         """
         frame = nan_as_missing(frame)
         known = labelled_rows(frame, self.targets, source)
-        targets = np.stack([t.encode(frame[t.name], source) for t in self._targets], axis=1)
+        encoded = [t.encode(frame[t.name], source) for t in self._targets]
+        targets = np.stack(encoded, axis=1) if encoded else np.zeros((frame.height, 0))
         inputs = self.transform_features(frame, source=source, notes=notes)
         if not known.all():
             if notes is not None:

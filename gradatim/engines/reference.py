@@ -103,6 +103,7 @@ BINARY: dict[str, Callable[..., Any]] = {
     "atan2": np.arctan2,
     "copysign": np.copysign,
     "nextafter": np.nextafter,
+    "gcd": np.gcd,
     "and": np.bitwise_and,
     "or": np.bitwise_or,
     "xor": np.bitwise_xor,
@@ -175,6 +176,16 @@ def _running(accumulate: Callable[..., Any]) -> Meaning:
     return run
 
 
+def _running_place(extreme: np.ufunc) -> Meaning:
+    def run(node: Node, x: Array) -> Any:
+        (axis,) = node.params
+        line = np.arange(x.shape[axis]).reshape([-1 if k == axis else 1 for k in range(x.ndim)])
+        holds = (x == extreme.accumulate(x, axis=axis)) | (x != x)
+        return np.maximum.accumulate(np.where(holds, line, 0), axis=axis)
+
+    return run
+
+
 def _extreme(reduce: Callable[..., Any]) -> Meaning:
     return lambda node, x: reduce(x, axis=node.params[0])
 
@@ -183,6 +194,8 @@ MEANING["sum"] = _accumulated(np.sum)
 MEANING["prod"] = _accumulated(np.prod)
 MEANING["cumsum"] = _running(np.cumsum)
 MEANING["cumprod"] = _running(np.cumprod)
+MEANING["cumargmax"] = _running_place(np.maximum)
+MEANING["cumargmin"] = _running_place(np.minimum)
 MEANING["max"] = _extreme(np.max)
 MEANING["min"] = _extreme(np.min)
 MEANING["argmax"] = _extreme(np.argmax)

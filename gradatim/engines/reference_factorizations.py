@@ -132,15 +132,13 @@ def _swap_rows(a: Array, moved: Array, one: int, others: Array) -> None:
 def permutation(pivots: Array, rows: int) -> Array:
     """The order of `rows` rows after the exchanges that pivots (counted from 1) say."""
     batch, k = pivots.shape[:-1], pivots.shape[-1]
-    flat = pivots.reshape(math.prod(batch), k).astype(np.int64) - 1
-    order = np.tile(np.arange(rows), (len(flat), 1))
-    every = np.arange(len(flat))
-    for j in range(k):
-        other = flat[:, j]
-        taken = order[every, other]
-        order[every, other] = order[:, j]
-        order[:, j] = taken
-    return order.reshape(*batch, rows)
+    lines = []
+    for line in (pivots.reshape(math.prod(batch), k).astype(np.int64) - 1).tolist():
+        order = list(range(rows))
+        for j, other in enumerate(line):
+            order[j], order[other] = order[other], order[j]
+        lines.append(order)
+    return np.array(lines, np.int64).reshape(*batch, rows)
 
 
 # --- LDLᵀ ----------------------------------------------------------------------------------------

@@ -22,8 +22,18 @@ Array = np.ndarray[Any, Any]
 def _fail(name: str, info: Array, what: str) -> None:
     """Stop the run for the first matrix whose `info` is not 0."""
     place = int(np.flatnonzero(info)[0])
-    batch = f"(Batch element {place}): " if info.ndim else ""
-    raise Stop(LinAlgError, f"{name}: {batch}{what.format(int(info.reshape(-1)[place]))}")
+    number = int(info.reshape(-1)[place])
+    raise Stop(LinAlgError, _failed(name, place if info.ndim else None, what.format(number)))
+
+
+def _failed(name: str, place: int | None, what: str) -> str:
+    batch = "" if place is None else f"(Batch element {place}): "
+    return f"{name}: {batch}{what}"
+
+
+def singular(name: str, place: int | None, info: int) -> str:
+    """What is said of a singular matrix: the only one, or the one at `place` of a batch."""
+    return _failed(name, place, _SINGULAR[name.removesuffix("_ex")].format(info))
 
 
 def _each(shape: tuple[int, ...]) -> Any:
@@ -89,10 +99,12 @@ def _cofactors(node: Node, a: Array) -> Array:
         return np.ones_like(a)
     shape, a = a.shape, a.reshape(-1, n, n)
     result = np.empty_like(a)
-    good = np.linalg.slogdet(a)[0] != 0
+    sign, logarithm = np.linalg.slogdet(a)
+    good = sign != 0
     if good.any():
         inverse = np.linalg.inv(a[good])
-        result[good] = np.linalg.det(a[good])[..., None, None] * np.swapaxes(inverse, -1, -2)
+        determinant = sign[good] * np.exp(logarithm[good])  # (as np.linalg.det has it)
+        result[good] = determinant[..., None, None] * np.swapaxes(inverse, -1, -2)
         # About half of the digits survive an inversion, or more.
         condition = _column_sum(a[good]) * _column_sum(inverse)
         good[good] = condition < 1 / np.sqrt(np.finfo(a.dtype).eps)
@@ -299,15 +311,19 @@ def _eigvalsh(node: Node, a: Array) -> Any:
     return _iterating("linalg.eigh", lambda x: np.linalg.eigvalsh(x, _triangle(node)), a)
 
 
+def bad_pivot(pivot: int, rows: int) -> str:
+    """What is said of a pivot that names no row."""
+    return (
+        f"pivots must be between 1 and the {rows} rows of the matrix, got {pivot}: they come from "
+        f"lu_factor"
+    )
+
+
 def _permutation(node: Node, pivots: Array) -> Array:
     (rows,) = node.params
     bad = (pivots < 1) | (pivots > rows)
     if bad.any():
-        raise Stop(
-            ElementOutOfRange,
-            f"pivots must be between 1 and the {rows} rows of the matrix, got "
-            f"{int(pivots[bad][0])}: they come from lu_factor",
-        )
+        raise Stop(ElementOutOfRange, bad_pivot(int(pivots[bad][0]), rows))
     return factorizations.permutation(pivots, rows)
 
 

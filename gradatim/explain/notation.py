@@ -302,11 +302,31 @@ def to_mathml(latex: str) -> str:
     return f"<math>{_mathml(parse(latex))}</math>"
 
 
+BRACKETS = {"(": "prefix", "[": "prefix", ")": "postfix", "]": "postfix"}
+"""Left to themselves, browsers stretch an opening one to the height of its row, and not the closing
+one, which carries an index or a power."""
+
+SIGN = '<mo form="prefix">−</mo>'
+
+
+def _row(row: Row) -> str:
+    """A minus in front of a number is a sign, close to it: at the beginning, behind a bracket."""
+    found, is_sign = [], True
+    for part in row.parts:
+        found.append(SIGN if is_sign and part == Atom("−", "mo") else _mathml(part))
+        is_sign = isinstance(part, Atom) and (
+            BRACKETS.get(part.text) == "prefix" or part.text in SPACED
+        )
+    return f"<mrow>{''.join(found)}</mrow>"
+
+
 def _atom(atom: Atom) -> str:
     if atom.kind == "space":
         return f'<mspace width="{len(atom.text) * 0.5:g}em"></mspace>'
     upright = atom.upright and len(atom.text) == 1
     attribute = ' mathvariant="normal"' if upright else ""
+    if atom.kind == "mo" and atom.text in BRACKETS:
+        attribute = f' form="{BRACKETS[atom.text]}" stretchy="false"'
     return f"<{atom.kind}{attribute}>{escape(atom.text)}</{atom.kind}>"
 
 
@@ -330,7 +350,7 @@ def _cases(cases: Cases) -> str:
 
 MATHML: dict[type, Callable[..., str]] = {
     Atom: _atom,
-    Row: lambda row: f"<mrow>{''.join(map(_mathml, row.parts))}</mrow>",
+    Row: _row,
     Fraction: lambda f: f"<mfrac>{_mathml(f.above)}{_mathml(f.below)}</mfrac>",
     Script: _script,
     Accent: lambda a: (

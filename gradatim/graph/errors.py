@@ -44,6 +44,10 @@ class Unsupported(Error, NotImplementedError):
     """Arguments, each good, that do not go together (PyTorch raises a NotImplementedError)."""
 
 
+class NumberTooLarge(ArgumentError, OverflowError):
+    """A number outside the range of the dtype that it is to have (an OverflowError in NumPy)."""
+
+
 class ArgumentTypeError(Error, TypeError):
     """An argument of a type that a function does not take."""
 

@@ -542,24 +542,21 @@ def _(g: Node, out: Node, x: Node, index: Node, updates: Node) -> Any:
 @gradient_of("contract", (1, 0), (0, 1))
 def _(g: Node, out: Node, a: Node, b: Node) -> Any:
     for_a, for_b = _contract_gradients(out.params, len(a.shape), len(b.shape))
-    grad_a = grad_b = None
-    if a.history:
-        axes, order = for_a
-        grad_a = p.contract(g, b, *axes)
-        if order is not None:
-            grad_a = p.permute(grad_a, order)
-    if b.history:
-        axes, order = for_b
-        grad_b = p.contract(g, a, *axes)
-        if order is not None:
-            grad_b = p.permute(grad_b, order)
+    grad_a = _contract_gradient(g, b, *for_a) if a.history else None
+    grad_b = _contract_gradient(g, a, *for_b) if b.history else None
     return grad_a, grad_b
+
+
+def _contract_gradient(g: Node, other: Node, axes: Any, is_turned: bool, order: Any) -> Node:
+    product = p.contract(other, g, *axes) if is_turned else p.contract(g, other, *axes)
+    return product if order is None else p.permute(product, order)
 
 
 @functools.lru_cache(4096)
 def _contract_gradients(params: tuple[Any, ...], a_ndim: int, b_ndim: int) -> Any:
     """For each operand of a contraction, how its gradient is the contraction of `g` with the other
-    operand: the axes, and the permutation that puts the product's axes in place, if one is needed.
+    operand: the axes, whether the other operand comes first, and the permutation that puts the
+    product's axes in place, if one is needed.
     """
     a_axes, b_axes, a_batch, b_batch = params
     a_free = [k for k in range(a_ndim) if k not in a_axes and k not in a_batch]
@@ -574,11 +571,15 @@ def _contract_gradients(params: tuple[Any, ...], a_ndim: int, b_ndim: int) -> An
         other_batch: tuple[int, ...], other_free: Sequence[int], other_axes: Sequence[int],
         summed: tuple[int, ...],
     ) -> Any:  # fmt: skip
-        # The product's axes are: batch, this operand's free ones, the other's contracted ones.
-        stands = [*batches, *free, *(axes[other_axes.index(k)] for k in sorted(other_axes))]
-        order = tuple(stands.index(k) for k in range(ndim))
+        # The product's axes are: batch, this operand's free ones, the other's contracted ones; or
+        # these before those.
+        contracted = [axes[other_axes.index(k)] for k in sorted(other_axes)]
+        stands, places = [*batches, *free, *contracted], list(range(ndim))
+        if stands != places and [*batches, *contracted, *free] == places:
+            return (tuple(other_free), summed, other_batch, batch), True, None
+        order = tuple(stands.index(k) for k in places)
         axes_of_product = (summed, tuple(other_free), batch, other_batch)
-        return axes_of_product, None if order == tuple(range(ndim)) else order
+        return axes_of_product, False, None if stands == places else order
 
     return (
         gradient(a_ndim, a_batch, a_free, a_axes, b_batch, b_free, b_axes, g_columns),

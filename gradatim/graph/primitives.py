@@ -13,6 +13,7 @@ Edge cases, decided here for every engine (all are PyTorch's):
 - `floor_divide`, `remainder` and `fmod` of integers by zero are errors at run time;
 - `maximum`, `minimum`, `max`, `min`, `argmax`, `argmin` and `sort` treat NaN as the largest, and
   the first of equal values wins; a reduction that meets NaN gives NaN;
+- `gcd` goes on until nothing is left, however many steps that takes: loops of the graph cannot;
 - a negative `pow` of an integer is 0, that of 1 and -1 is what it is;
 - a cast from a float outside an integer's range gives what the processor gives (unspecified);
 - `sum` and `prod` of float16 and bfloat16 accumulate in float32; `cumsum` and `cumprod` do too, and
@@ -253,6 +254,7 @@ div = _binary("div")  # floating dtypes only
 floor_divide = _binary("floor_divide", differentiable=False)
 remainder = _binary("remainder")  # the sign of the divisor, as Python's %
 fmod = _binary("fmod")  # the sign of the dividend, as C's
+gcd = _binary("gcd", differentiable=False)  # of integers, not negative; gcd(0, 0) is 0
 pow_ = _binary("pow")
 maximum = _binary("maximum")
 minimum = _binary("minimum")
@@ -340,11 +342,11 @@ argmax = _arg_reduction("argmax")  # params (axis,)
 argmin = _arg_reduction("argmin")
 
 
-def _cumulative(name: str) -> Callable[[Node, int], Node]:
-    primitive = Primitive(name, "cumulative", kept=True)
+def _cumulative(name: str, result: DType | None = None) -> Callable[[Node, int], Node]:
+    primitive = Primitive(name, "cumulative", differentiable=result is None, kept=True)
 
     def build(x: Node, axis: int) -> Node:
-        return Node(primitive, (x,), (axis,), x.shape, x.dtype, x.device)
+        return Node(primitive, (x,), (axis,), x.shape, result or x.dtype, x.device)
 
     build.__name__ = name
     return build
@@ -352,6 +354,10 @@ def _cumulative(name: str) -> Callable[[Node, int], Node]:
 
 cumsum = _cumulative("cumsum")  # params (axis,)
 cumprod = _cumulative("cumprod")
+# Where the largest (smallest) of all up to each place stands: of equal ones the last, and the last
+# NaN once there is one.
+cumargmax = _cumulative("cumargmax", int64)
+cumargmin = _cumulative("cumargmin", int64)
 
 # --- movement ------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class Accuracy(Metric):
             right = outputs.argmax(1) == targets
         else:
             own = outputs.gather(1, targets[:, None].long())
-            numbers = ops.arange(outputs.shape[1])
+            numbers = ops.arange(outputs.shape[1], device=outputs.device)
             ahead = (outputs > own) | ((outputs == own) & (numbers > targets[:, None]))
             right = ahead.sum(1) < self.k
         weights = row_weights(targets, sample_weight)
@@ -104,7 +104,9 @@ class ConfusionMatrix(Metric):
             _check_classes(predictions, targets, count)
         places = targets * count + predictions
         weights = row_weights(targets, sample_weight)
-        flat = ops.zeros(count * count, dtype=float64).scatter_add(0, places, weights)
+        flat = ops.zeros(count * count, dtype=float64, device=weights.device).scatter_add(
+            0, places, weights
+        )
         return flat.reshape(count, count)
 
     def merge(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -117,4 +117,6 @@ def as_weights(sample_weight: Any, rows: int) -> Tensor:
 
 def row_weights(rows: Tensor, sample_weight: Tensor | None) -> Tensor:
     """A float64 weight for each row: those given, or ones."""
-    return ops.ones(len(rows), dtype=float64) if sample_weight is None else sample_weight
+    if sample_weight is not None:
+        return sample_weight
+    return ops.ones(len(rows), dtype=float64, device=rows.device)

@@ -2,6 +2,7 @@
 
 Assigning a Parameter or a Module to an attribute registers it; both, and buffers, live in
 dictionaries of their own, in the order of registration, and are found through `__getattr__`.
+Every change is counted, so that a compiled step sees in one comparison that nothing changed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, Error, MissingMember
 from gradatim.nn.buffer import Buffer
 from gradatim.nn.parameter import Parameter
+from gradatim.realize import state
+from gradatim.structure import TABLES, Table
 from gradatim.tensor import Tensor
 
 
@@ -31,10 +34,10 @@ class Members:
 
     def _init_members(self) -> None:
         for name, empty in (
-            ("_parameters", {}),
-            ("_buffers", {}),
+            ("_parameters", Table()),
+            ("_buffers", Table()),
             ("_non_persistent_buffers_set", set()),
-            ("_modules", {}),
+            ("_modules", Table()),
         ):
             self.__dict__.setdefault(name, empty)
 
@@ -121,7 +124,7 @@ class Members:
 
     def __getattr__(self, name: str) -> Any:
         own = self.__dict__
-        for members in ("_parameters", "_modules", "_buffers"):
+        for members in TABLES:
             found = own.get(members)
             if found and name in found:
                 return found[name]
@@ -157,6 +160,8 @@ class Members:
                 raise self._refusal(value, "buffer", name, "a Tensor")
             self._buffers[name] = value
         else:
+            if name == "training" or name in TABLES:
+                state.structure += 1
             super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -174,7 +179,7 @@ class Members:
     def _forget(self, name: str, but: str) -> None:
         """Remove whatever else has this name."""
         self.__dict__.pop(name, None)
-        for members in ("_parameters", "_buffers", "_modules"):
+        for members in TABLES:
             if members != but:
                 self.__dict__[members].pop(name, None)
         self._non_persistent_buffers_set.discard(name)

@@ -3,7 +3,6 @@ index to many."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -116,10 +115,23 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise ShapeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return wrap(p.full((0,), 0, input.dtype))
-    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    places = itertools.chain.from_iterable(choose(range(input.numel()), r))
-    rows = np.fromiter(places, np.int64).reshape(-1, r)
+    rows = _choices(input.numel(), r, with_replacement)
     return wrap(p.gather(input._read(), array_node(rows)))
+
+
+def _choices(size: int, r: int, with_replacement: bool) -> np.ndarray[Any, Any]:
+    """The places that are chosen, a row for each choice: column by column, each row so far followed
+    by every place that may come next."""
+    skipped = 0 if with_replacement else 1
+    columns = [np.arange(size)]
+    for _ in range(r - 1):
+        follow = size - skipped - columns[-1]  # how many each row is followed by
+        ends = np.cumsum(follow)
+        rows = np.repeat(np.arange(len(follow)), follow)
+        columns = [column[rows] for column in columns]
+        first = ends - follow  # where the followers of each row begin
+        columns.append(np.arange(len(rows)) - first[rows] + columns[-1] + skipped)
+    return np.stack(columns, 1)
 
 
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:

@@ -14,6 +14,7 @@ from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType, as_dtype
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from gradatim.graph.node import Node
 from gradatim.ops.arguments import as_number, is_number, need_numbers, number_node, shape_argument
 from gradatim.realize import Cell
 from gradatim.tensor import Device, Tensor, from_array, method, wrap
@@ -398,6 +399,13 @@ def arange(
         count = max(0, math.ceil((end - start) / step))
     if kind.is_integer:
         first, step = int(start), int(step)
+        if kind is dtypes.int64 and count >= _LONG:
+            places = p.iota((count,), 0, kind)
+            if step != 1:
+                places = p.mul(places, p.constant(step, kind))
+            if first:
+                places = p.add(places, p.constant(first, kind))
+            return _finish(wrap(places), requires_grad, device)
         line = np.arange(first, first + count * step, step, dtype=np.int64)
         line = line.astype(kind.numpy, copy=False)
     else:
@@ -488,15 +496,32 @@ def linspace(
     if kind.is_integer:
         work = np.float64
     step = work((end - start) / (steps - 1)) if steps > 1 else work(0)
+    half = steps // 2
+    if kind is dtypes.float32 and steps >= _LONG:
+        up = _long_line(steps, float(work(start)), float(step), 0)
+        down = _long_line(steps, float(work(end)), float(step), 1 - steps)
+        below = p.lt(p.iota((steps,), 0, dtypes.int64), p.fixed(half, dtypes.int64))
+        return _finish(wrap(p.cast(p.select(below, up, down), kind)), requires_grad, device)
     line = np.empty(steps, kind.numpy)
     # From either end, so that both are exact.
-    half = steps // 2
     _fill_line(line[:half], work(start), step, 0, work)
     if steps == 1:
         line[:] = work(start)
     else:
         _fill_line(line[half:], work(end), step, half - (steps - 1), work)
     return _finish(from_array(line, kind), requires_grad, device)
+
+
+_LONG = 1 << 16  # elements from which on a line is made by the engine, on every core
+
+
+def _long_line(count: int, start: float, step: float, first: int) -> Node:
+    """What `_fill_line` says, in float64 and not rounded yet."""
+    places = p.cast(p.iota((count,), 0, dtypes.int64), dtypes.float64)
+    if first:
+        places = p.add(places, p.fixed(float(first), dtypes.float64))
+    scaled = p.mul(places, p.constant(step, dtypes.float64))
+    return p.add(scaled, p.constant(start, dtypes.float64))
 
 
 _PIECE = 1 << 13  # elements at a time, so that temporaries stay in the cache

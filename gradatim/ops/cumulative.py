@@ -1,7 +1,8 @@
 """Running sums, products, extremes along a dimension, and differences, which undo the sums.
 
-Sums and products have a primitive. The others are composed by doubling (Hillis and Steele, 1986):
-each element is combined with the one 1 place before it, then with the one 2, 4, 8 ... before.
+Sums, products and the places of extremes have a primitive. `logcumsumexp` is composed by doubling
+(Hillis and Steele, 1986): each element is combined with the one 1 place before it, then with the
+one 2, 4, 8 ... before.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from gradatim.graph import dtypes
 from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import as_dtype, bool_, int64
 from gradatim.graph.errors import ArgumentError, ShapeError, UnsupportedDType
@@ -61,17 +61,11 @@ def _steps(size: int) -> list[int]:
     return [1 << k for k in range(max(size - 1, 0).bit_length())]
 
 
-def _lowest(x: Node, sign: int) -> bool | int | float:
-    """What is never larger than an element (`sign` 1), or never smaller (-1)."""
-    if x.dtype.is_floating_point:
-        return -math.inf * sign
-    if x.dtype is bool_:
-        return sign < 0
-    return dtypes.integer_range(x.dtype)[0 if sign > 0 else 1]
+# --- the extremes --------------------------------------------------------------------------------
 
 
 def _running_extreme(
-    name: str, wins: Callable[[Node, Node], Node], sign: int, word: str
+    name: str, build: Callable[[Node, int], Node], word: str
 ) -> Callable[..., Any]:
     def function(input: Tensor, dim: int) -> Any:
         x = as_tensor_operand(input, name)._read()
@@ -79,15 +73,8 @@ def _running_extreme(
         result = result_type(name, "values", "indices")
         if x.ndim == 0:
             return result(named(p.copy(x), name.title()), wrap(p.full((), 0, int64)))
-        best = p.stop_gradient(x)
-        places = p.iota(x.shape, axis, int64)
-        for step in _steps(x.shape[axis]):
-            earlier = _shifted(best, axis, step, number_node(_lowest(x, sign), x.dtype))
-            stays = p.or_(wins(best, earlier), p.ne(best, best))  # of equal ones the last
-            places = p.select(stays, places, _shifted(places, axis, step, number_node(0, int64)))
-            best = p.select(stays, best, earlier)
-        values = take_along(x, places, axis) if x.history else best
-        return result(named(values, name.title()), wrap(places))
+        places = build(x, axis)
+        return result(named(take_along(x, places, axis), name.title()), wrap(places))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""`(values, indices)`: the {word} of each element and all before it along
@@ -96,8 +83,8 @@ def _running_extreme(
     return method()(numpy_names(function))
 
 
-cummax = _running_extreme("cummax", p.ge, 1, "largest")
-cummin = _running_extreme("cummin", p.le, -1, "smallest")
+cummax = _running_extreme("cummax", p.cumargmax, "largest")
+cummin = _running_extreme("cummin", p.cumargmin, "smallest")
 
 
 @method()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.graph import dtypes
+from gradatim.graph import primitives as p
 from gradatim.graph.dtypes import DType, as_dtype
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from gradatim.graph.node import Shape
@@ -31,7 +32,7 @@ from gradatim.ops.creation import full
 from gradatim.random import Generator
 from gradatim.random.integers import DIGITS, DistributionError
 from gradatim.realize import drawn
-from gradatim.tensor import Device, Tensor, method
+from gradatim.tensor import Device, Tensor, method, wrap
 
 # --- what all of them share ----------------------------------------------------------------------
 
@@ -215,6 +216,9 @@ def _bounds(function: str, given: list[Any], low: Any, high: Any) -> tuple[int, 
     return whole_number(low, function, "low"), whole_number(high, function, "high")
 
 
+_LONG = 1 << 12  # numbers from which on the engine puts them in order
+
+
 def randperm(
     n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None,
     requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
@@ -243,7 +247,17 @@ def randperm(
     def draw(_: Shape) -> Any:
         return source.permutation(n).astype(kind.numpy)
 
-    return _new((n,), kind, device, requires_grad, draw)
+    if not _LONG <= n < 2**31:
+        return _new((n,), kind, device, requires_grad, draw)
+
+    def draw_exchanges(_: Shape) -> Any:
+        return (source.exchanges(n) + 1).astype(np.int32, copy=False)
+
+    _check(kind, device, requires_grad)
+    pivots = _new((n,), dtypes.int32, None, False, draw_exchanges)
+    order = wrap(p.cast(p.permutation(pivots._read(), n), kind))
+    order = order if device is None else order.to(device=device)
+    return order.requires_grad_() if requires_grad else order
 
 
 def normal(

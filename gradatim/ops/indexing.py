@@ -34,7 +34,7 @@ from gradatim.ops._places import (
     need_tensor,
     place_node,
 )
-from gradatim.ops.arguments import wrap_dim
+from gradatim.ops.arguments import number_node, wrap_dim
 from gradatim.tensor import Tensor, from_array, method, named
 from gradatim.views import has_slice
 
@@ -160,6 +160,12 @@ def _get_item(self: Tensor, index: Any) -> Tensor:
 @method("__setitem__")
 def _set_item(self: Tensor, index: Any, value: Any) -> None:
     """`self[index] = value`: the value is broadcast and cast, and written in place."""
+    if type(index) is Tensor and _is_whole_mask(index, self) and type(value) in (int, float):
+        self._prepare_write()
+        filling = number_node(value, self.dtype)
+        self._write(p.select(index._read(), filling, self._read()))
+        _note_write(self, self, "IndexPut")
+        return
     target, placed = expression(self, index, writing=True)
     if placed:
         target._prepare_write()
@@ -174,6 +180,16 @@ def _set_item(self: Tensor, index: Any, value: Any) -> None:
         node = p.copy(node)
     target._write(node, fresh=not has_slice(target._path))
     _note_write(self, target, "CopySlices" if target.shape != self.shape else "CopyBackwards")
+
+
+def _is_whole_mask(index: Tensor, target: Tensor) -> bool:
+    """Whether the usual case is at hand, `x[x < 0] = 0`, which needs no plan."""
+    return (
+        index._cell.node.dtype is bool_
+        and target._cell.node.dtype.is_floating_point
+        and index.shape == target.shape
+        and index.ndim > 0
+    )
 
 
 def _note_write(self: Tensor, target: Tensor, name: str) -> None:

@@ -13,7 +13,7 @@ from gradatim.graph.errors import (
     ShapeError,
 )
 from gradatim.ops.arguments import shape_argument, wrap_dim, wrap_dims
-from gradatim.ops.casting import clone, contiguous
+from gradatim.ops.casting import clone
 from gradatim.ops.movement import reshape, transpose, unsqueeze
 from gradatim.tensor import Tensor, method, op, wrap
 
@@ -274,7 +274,8 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 @method()
 @op("Rot90")
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
-    """Turned by 90 degrees k times, in the plane of two dimensions."""
+    """Turned by 90 degrees k times, in the plane of two dimensions. (Of a tensor turned by 90 or
+    270 degrees the memory is flipped, and it is looked at across, as PyTorch's is.)"""
     if len(dims) != 2:
         raise ShapeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
     if input.ndim < 2:
@@ -288,7 +289,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     if turns == 0:
         return clone(input)
     if turns == 1:
-        return contiguous(flip(transpose(input, a, b), a))
+        return transpose(flip(input, b), a, b)
     if turns == 2:
         return flip(input, a, b)
-    return contiguous(flip(transpose(input, a, b), b))
+    return transpose(flip(input, a), a, b)

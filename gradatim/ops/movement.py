@@ -118,10 +118,12 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
 
 
 def _permuted(input: Tensor, axes: Shape, name: str) -> Tensor:
-    shape, strides = input.shape, input._strides()
+    layout = input._layout
+    shape = input._cell.node.shape if layout is None else layout[0]
+    strides = input._strides()
     return _named_view(
-        input, ("permute", axes), tuple(shape[k] for k in axes), tuple(strides[k] for k in axes),
-        name,
+        input, ("permute", axes), tuple([shape[k] for k in axes]),
+        tuple([strides[k] for k in axes]), name,
     )  # fmt: skip
 
 
@@ -141,9 +143,10 @@ swapaxes = swapdims = transpose
 @method()
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; a vector stays as it is."""
-    if input.ndim > 2:
-        raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
-    return _permuted(input, tuple(reversed(range(input.ndim))), "T")
+    ndim = input.ndim
+    if ndim > 2:
+        raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D")
+    return _permuted(input, ((), (0,), (1, 0))[ndim], "T")
 
 
 Tensor.T = property(lambda self: _permuted(self, tuple(reversed(range(self.ndim))), "Permute"))  # type: ignore[attr-defined]

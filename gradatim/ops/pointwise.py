@@ -8,11 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from gradatim.graph import primitives as p
-from gradatim.graph.dtypes import bool_, float32, float64, int32, int64
+from gradatim.graph.dtypes import bool_, float32, int32, int64
 from gradatim.graph.errors import DTypeError, ShapeError, UnsupportedDType
 from gradatim.graph.node import Node
-from gradatim.graph.scan import close_over
-from gradatim.graph.scan import scan as scan_results
 from gradatim.ops.arguments import (
     as_tensor_operand,
     floating_operand,
@@ -41,48 +39,6 @@ def _integers(a: Any, b: Any, name: str) -> tuple[Node, Node]:
     return x, y
 
 
-_TOGETHER = 8  # steps to one turn of the loop, between which the numbers stay in registers
-_EXACT_BITS = 52  # integers below 2^52 are exact in float64, and their quotients nearly
-
-
-def _gcd(a: Node, b: Node) -> Node:
-    """Euclid's algorithm on the absolute values: as many steps as two neighbouring Fibonacci
-    numbers of the dtype need (G. Lamé, 1844).
-
-    Processors divide floats many times faster than integers, so all but the first steps of 64-bit
-    numbers, which bring them below 2^52, are in float64.
-    """
-    dtype, shape = a.dtype, p.broadcast(a.shape, b.shape)
-    a, b = (p.expand(p.abs_(x) if dtype.is_signed else x, shape) for x in (a, b))
-    bits = dtype.itemsize * 8
-    if bits > _EXACT_BITS:
-        a, b = _euclid(a, b, bits - _EXACT_BITS, p.remainder)
-        bits = _EXACT_BITS
-    found, _ = _euclid(p.cast(a, float64), p.cast(b, float64), bits, _float_remainder)
-    # (a divisor that large is found in the first steps)
-    return p.select(p.eq(b, p.fixed(0, dtype)), a, p.cast(found, dtype))
-
-
-def _euclid(a: Node, b: Node, bits: int, remainder: Callable[[Node, Node], Node]) -> list[Node]:
-    """As many steps as make numbers smaller by so many bits, at least."""
-    steps = math.ceil(bits / math.log2((1 + math.sqrt(5)) / 2)) + 2
-    carries = [p.program_input(k, a.shape, a.dtype, a.device) for k in range(2)]
-    x, y = carries
-    zero, one = p.fixed(0, a.dtype), p.fixed(1, a.dtype)
-    for _ in range(_TOGETHER):
-        done = p.eq(y, zero)
-        rest = remainder(x, p.select(done, one, y))  # (an integer is never divided by 0)
-        x, y = p.select(done, x, y), p.select(done, zero, rest)
-    body, outer = close_over([x, y], carries)
-    return scan_results(body, [a, b], [], outer, -(-steps // _TOGETHER), False)
-
-
-def _float_remainder(a: Node, b: Node) -> Node:
-    """a mod b of whole floats: the rounded quotient may be one too high."""
-    rest = p.sub(a, p.mul(p.floor(p.div(a, b)), b))
-    return p.select(p.lt(rest, p.fixed(0, a.dtype)), p.add(rest, b), rest)
-
-
 @method()
 def gcd(input: Any, other: Any) -> Tensor:
     """The greatest common divisor of two integers, not negative; gcd(0, 0) is 0.
@@ -92,7 +48,7 @@ def gcd(input: Any, other: Any) -> Tensor:
         >>> gd.gcd(gd.tensor([12, -7, 0]), gd.tensor([18, 21, 5]))
         tensor([6, 7, 5])
     """
-    return named(_gcd(*_integers(input, other, "gcd")), "Gcd")
+    return named(p.gcd(*_integers(input, other, "gcd")), "Gcd")
 
 
 @method()
@@ -102,7 +58,7 @@ def lcm(input: Any, other: Any) -> Tensor:
     dtype = a.dtype
     if dtype.itemsize < 4:  # (as C does, which shows where the product does not fit)
         a, b = p.cast(a, int32), p.cast(b, int32)
-    divisor = _gcd(a, b)
+    divisor = p.gcd(a, b)
     none = p.eq(divisor, number_node(0, a.dtype))
     safe = p.select(none, number_node(1, a.dtype), divisor)
     product = p.mul(p.floor_divide(a, safe), b)

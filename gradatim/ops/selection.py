@@ -133,8 +133,12 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
                 f"clamp(): argument '{name}' must be a Number or a Tensor, not "
                 f"{type(bound).__name__}"
             )
-    dtype = result_dtype(*(v for v in (input, min, max) if v is not None))
-    x = p.cast(input._read(), dtype)
+    x = input._read()
+    if x.dtype.is_floating_point and not (isinstance(min, Tensor) or isinstance(max, Tensor)):
+        dtype = x.dtype  # no number promotes it
+    else:
+        dtype = result_dtype(*(v for v in (input, min, max) if v is not None))
+        x = p.cast(x, dtype)
     for bound, beyond in ((min, p.lt), (max, p.gt)):
         if bound is None:
             continue

@@ -9,7 +9,6 @@ Parameters appear as their running index over all groups. The plain numbers of a
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from copy import deepcopy
 from itertools import chain
@@ -20,10 +19,11 @@ import numpy as np
 from gradatim import ops
 from gradatim.graph.dtypes import float32
 from gradatim.graph.errors import ArgumentError
+from gradatim.structure import Table, TableOfTables
 from gradatim.tensor import Tensor
 
 Group = dict[str, Any]
-State = defaultdict[Any, Any]
+State = TableOfTables
 
 
 def pack(groups: list[Group], state: State, counts: Collection[str]) -> dict[str, Any]:
@@ -94,13 +94,14 @@ def unpack(
             chain.from_iterable(group["params"] for group in groups),
         )
     )
-    state: State = defaultdict(dict)
+    state = TableOfTables()
     for key, entry in saved["state"].items():
         if key not in by_index:  # not about one parameter: kept as it is
             state[key] = entry
             continue
         param = by_index[key]
-        state[param] = _fit(entry, param)
+        fitted = _fit(entry, param)
+        state[param] = Table(fitted) if isinstance(fitted, dict) else fitted
         if isinstance(entry, dict):
             state[param] |= {n: float(entry[n]) for n in counts if entry.get(n) is not None}
     for group, saved_group in zip(groups, saved_groups):

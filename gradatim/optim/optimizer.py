@@ -7,7 +7,6 @@ package's own optimizers are written in a different way: see `rule`.
 from __future__ import annotations
 
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from gradatim.autograd import RemovableHandle
 from gradatim.graph.errors import ArgumentError, ArgumentTypeError, MissingKey
 from gradatim.optim import checkpoint, hooks
 from gradatim.optim.checkpoint import Group
+from gradatim.structure import TableOfTables
 from gradatim.tensor import Tensor
 
 
@@ -72,7 +72,7 @@ class Optimizer:
                 f"dicts, but got {type(params).__name__}; pass model.parameters()"
             )
         self.defaults = defaults
-        self.state: defaultdict[Any, Any] = defaultdict(dict)
+        self.state = TableOfTables()
         self.param_groups: list[Group] = []
         self._hooks = hooks.Hooks()
         groups = list(params)

@@ -30,6 +30,7 @@ from gradatim.capture import capturing, guard, host_scalars, outside, rehearsal
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node
 from gradatim.graph.template import Template
+from gradatim.mesh import beside
 from gradatim.ops.arguments import number_node
 from gradatim.optim.checkpoint import Group
 from gradatim.optim.optimizer import Optimizer
@@ -186,7 +187,7 @@ class RuleOptimizer(Optimizer):
                 for param, own_slots in zip(params, slots):
                     for name in names:
                         if own_slots[name] is None:
-                            own_slots[name] = self.first(name, param, group)
+                            own_slots[name] = beside(self.first(name, param, group), param)
         return slots
 
     def _numbers_of(
@@ -218,14 +219,16 @@ class RuleOptimizer(Optimizer):
     def _advance(self, group: Group, entries: list[Entry]) -> dict[str, float]:
         entry = entries[0]
         for name, first_value in self.counts.items():
-            entry.setdefault(name, first_value)
+            if name not in entry:
+                entry[name] = first_value
+        # All count alike, so that this is no change that a compiled step has to look at.
         if "step" in self.counts:
-            entry["step"] += 1
+            _set_item(entry, "step", entry["step"] + 1)
         numbers = self.numbers(group, entry)
         for name in self.counts:
             count = entry[name]
             for other in entries:
-                other[name] = count
+                _set_item(other, name, count)
         decay = self.decay(group)
         if decay == "coupled":
             numbers["weight_decay"] = float(group["weight_decay"])
@@ -237,21 +240,23 @@ class RuleOptimizer(Optimizer):
         """A function that says whether all that `step` depends on but values is as it is now: the
         guard of a replay.
 
-        It is called at every replay, and so loops in C where it can.
+        It is called at every replay, and so looks at the state only if some state, or some module,
+        has changed since.
         """
         groups = self.param_groups
         # Of each group: its parameters, its formulas, and all its values when last looked at.
         seen = [[g, list(g["params"]), self._options(g), []] for g in groups]
         kept = [(param, entry, slots) for cohort in cohorts for param, entry, slots in cohort]
-        state = self.state
-        entries = list(state.values())
+        own_state = self.state
+        entries = list(own_state.values())
         of_slot = [(entry, name, slot) for _, entry, slots in kept for name, slot in slots.items()]
         owners, names, tensors = zip(*of_slot) if of_slot else ((), (), ())
         by_cohort = [[entry for _, entry, _ in cohort] for cohort in cohorts if len(cohort) > 1]
         placed = False  # whether the slots are in the state: not yet, at the first look
+        structure = -1  # `state.structure` when the state was as it is now
 
         def same() -> bool:
-            nonlocal placed
+            nonlocal placed, structure
             if self.param_groups is not groups or len(groups) != len(seen):
                 return False
             for of_group in seen:
@@ -267,17 +272,23 @@ class RuleOptimizer(Optimizer):
                 of_group[3] = [] if any(isinstance(v, Tensor) for v in values) else values
             if not kept:  # nothing is remembered
                 return True
+            if self.state is not own_state:
+                return False
+            if structure == state.structure:
+                return True
             slots = (
                 map(dict.get, owners, names) if placed else map(dict.get, owners, names, tensors)
             )
-            placed = True
-            return (
-                self.state is state
-                and len(state) == len(entries)
-                and all(map(is_, state.values(), entries))
+            unchanged = (
+                len(own_state) == len(entries)
+                and all(map(is_, own_state.values(), entries))
                 and all(map(is_, slots, tensors))
                 and all(map(self._in_one_phase, by_cohort))
             )
+            if placed and unchanged and own_state.counts_all:
+                structure = state.structure
+            placed = True
+            return unchanged
 
         return same
 
@@ -297,6 +308,9 @@ class RuleOptimizer(Optimizer):
             *self.slots(group).values(),
             *self.switches(group).values(),
         )
+
+
+_set_item = dict.__setitem__
 
 
 class _Formula:

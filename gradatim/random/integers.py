@@ -110,18 +110,19 @@ class WholeNumbers:
         return cast(numbers, dtype).reshape(shape)
 
     def permutation(self, count: int) -> Array:
-        """0 ... count - 1 in random order, int64. Takes count - 1 words.
+        """0 ... count - 1 in random order, int64. Takes count - 1 words."""
+        return exchanged(self.exchanges(count).astype(np.int64))
 
-        The shuffle of Fisher and Yates, from the front: in step i = 0, 1, ..., count - 2, element i
-        changes places with one of i, i + 1, ..., count - 1.
+    def exchanges(self, count: int) -> Array:
+        """With which element each one changes places, uint32 (uint64 for very many): the shuffle of
+        Fisher and Yates, from the front. In step i = 0, 1, ..., count - 2 it is one of i, i + 1,
+        ..., count - 1.
         """
-        if count < 2:
-            return np.arange(count)
         draw = self.words if count < _LONG_PERMUTATION else self.words64
-        choices = np.arange(count, 1, -1, dtype=np.uint64)
-        targets = np.arange(count)  # of each step; the last element stays
-        targets[:-1] += (draw(count - 1) % choices).astype(np.int64)
-        return exchanged(targets)
+        words = draw(max(count - 1, 0))
+        targets = np.arange(count, dtype=words.dtype)  # (the last element stays)
+        targets[:-1] += words % np.arange(count, 1, -1, dtype=words.dtype)
+        return targets
 
 
 def _short_remainders(words: Array, span: int, low: int) -> Array:
@@ -153,12 +154,17 @@ def exchanged(targets: Array) -> Array:
     steps = np.arange(count)
     # What step i displaces from place i: what the last earlier step that had it for a target
     # displaced, and so on back, to a step whose place was never a target. (Of several assignments
-    # to one index, the last one counts. Then each round of the loop doubles the way gone back.)
+    # to one index, the last one counts. Then each round of the loop doubles the way gone back, for
+    # those that have not arrived.)
     moves = targets != steps
     displaced = steps.copy()
     displaced[targets[moves]] = steps[moves]
-    while (further := displaced[displaced]).tobytes() != displaced.tobytes():
-        displaced = further
+    on_the_way = np.flatnonzero(displaced != steps)
+    while on_the_way.size:
+        reached = displaced[on_the_way]
+        further = displaced[reached]
+        displaced[on_the_way] = further
+        on_the_way = on_the_way[further != reached]
     # Sorted by target and step, each step stands behind the last earlier one with its target.
     width = count.bit_length()
     ordered = np.sort(targets << width | steps)

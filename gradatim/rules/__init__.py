@@ -10,16 +10,25 @@ Example:
     (True, [0, 0, 0, 1])
 """
 
+from gradatim.rules.annealed_importance import PartitionEstimate, annealed_importance_sampling
+from gradatim.rules.contrastive_divergence import ContrastiveDivergence
+from gradatim.rules.curvature import diagonal_curvature
+from gradatim.rules.deep_boltzmann import DeepBoltzmannMachine, MeanFieldLearning
 from gradatim.rules.delta import DeltaRule
 from gradatim.rules.dictionary_learning import DictionaryLearning
+from gradatim.rules.elastic import ElasticDeformation
+from gradatim.rules.levenberg_marquardt import StochasticDiagonalLevenbergMarquardt
 from gradatim.rules.matching_pursuit import orthogonal_matching_pursuit
 from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
 from gradatim.rules.parameter_server import ParameterServer, downpour
 from gradatim.rules.reconstruction_ica import ReconstructionICA, reconstruction_ica_loss
+from gradatim.rules.persistent_chains import PersistentChains
 from gradatim.rules.reservoir import Reservoir
+from gradatim.rules.restricted_boltzmann import RestrictedBoltzmannMachine
 from gradatim.rules.rosenblatt import Perceptron, Update
 from gradatim.rules.sigmoid_mean_field import SigmoidMeanField
 from gradatim.rules.svm import L2SVM
+from gradatim.rules.wake_sleep import ContrastiveWakeSleep
 from gradatim.rules.whitening import ZCA, normalize_contrast
 
 __all__ = [
@@ -29,8 +38,12 @@ __all__ = [
     "OR",
     "XOR",
     "ZCA",
+    "ContrastiveDivergence",
+    "ContrastiveWakeSleep",
+    "DeepBoltzmannMachine",
     "DeltaRule",
     "DictionaryLearning",
+    "ElasticDeformation",
     "McCullochPitts",
     "ParameterServer",
     "Perceptron",
@@ -39,6 +52,17 @@ __all__ = [
     "SigmoidMeanField",
     "Update",
     "downpour",
+    "MeanFieldLearning",
+    "PartitionEstimate",
+    "Perceptron",
+    "PersistentChains",
+    "Reservoir",
+    "RestrictedBoltzmannMachine",
+    "StochasticDiagonalLevenbergMarquardt",
+    "Update",
+    "Update",
+    "annealed_importance_sampling",
+    "diagonal_curvature",
     "find_gate",
     "normalize_contrast",
     "orthogonal_matching_pursuit",

@@ -6,10 +6,12 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gradatim import hosts
 from gradatim.engines import set_engine
 from gradatim.graph.errors import ArgumentError, DataError
 from gradatim.nn import Module
@@ -59,6 +61,11 @@ class Job:
         _check_loss(recipe.loss, problem)
         if recipe.engine is not None:
             set_engine(recipe.engine)
+        hosts.join()
+        if recipe.mesh is None and hosts.count() > 1:
+            raise ArgumentError(
+                f"{hosts.count()} hosts train together: say on which devices, --mesh data=8"
+            )
         manual_seed(recipe.seed)
         network = _network(recipe, problem)
         self.model = Predictor(network, problem.preprocessing, _answers(recipe.loss, problem))
@@ -104,15 +111,19 @@ class Job:
         rate = changes.get("learning_rate")
         callbacks = [] if rate is None else [SetLearningRate(rate)]
         job = cls(recipe, load_problem(recipe), callbacks)
-        if changes:
+        if changes and hosts.leads():
             run.config["recipe"] = recipe.to_config()
             run.write_config()
         return job
 
     def create_run(self, folder: str | os.PathLike | None = None) -> Run:
         """The folder of a new run, by default the next number under `runs`."""
-        folder = folder or make_free_folder("runs", self.problem.name)
-        return Run.create(folder, {"recipe": self.recipe.to_config()})
+        config = {"recipe": self.recipe.to_config()}
+        if not hosts.leads():  # process 0 makes it, and says which it is
+            return Run(Path(hosts.share_line("run", None)), config)
+        run = Run.create(folder or make_free_folder("runs", self.problem.name), config)
+        hosts.share_line("run", str(run.path.absolute()))
+        return run
 
     def fit(self, run: Run, resume: bool = False, progress: bool | Progress = True) -> Results:
         """Train, evaluate the best model, and draw the pictures."""
@@ -129,7 +140,10 @@ class Job:
             scheduler=recipe.make_scheduler(optimizer, len(problem.train[0])),
             monitor=self._monitor(),
             run_dir=run,
-            progress=progress,
+            progress=progress and hosts.leads(),
+            mesh=recipe.axes(),
+            accumulate=recipe.accumulate or 1,
+            precision=recipe.precision,
         )
         self.trainer = trainer
         history = trainer.fit(

@@ -199,13 +199,13 @@ def table_problem(recipe: Recipe) -> Problem:
     """A table from a file, split in rows to train on, to validate on, and to test on."""
     path = recipe.data
     frame = read_table(path)
-    if not recipe.target:
+    if not recipe.target and not _learns_inputs(recipe):
         raise ArgumentError(
             f"which column of {path} should be learned? --target COLUMN; the last columns are "
             f"{', '.join(frame.columns[-3:])}, the first {', '.join(frame.columns[:3])}"
         )
-    names = target_names(recipe.target, frame, path)
-    count = int(labelled_rows(frame, names, path).sum())
+    names = target_names(recipe.target, frame, path) if recipe.target else None
+    count = int(labelled_rows(frame, names or [], path).sum())
     train, test = split_rows(
         np.arange(count), 0.2 if recipe.test_size is None else recipe.test_size, recipe
     )
@@ -226,11 +226,11 @@ def table_problem(recipe: Recipe) -> Problem:
         preprocessing=preprocessing,
         classes=classes,
         targets=preprocessing.targets,
-        scale=None if classes else unit_of_targets(preprocessing),
+        scale=None if classes or names is None else unit_of_targets(preprocessing),
         rows="rows",
         defaults={
             "epochs": 200,
-            "batch_size": _batch_size(len(train)),
+            "batch_size": table_batch_size(len(train)),
             "learning_rate": _learning_rate(recipe.optimizer or "adamw", "cross_entropy"),
             "optimizer": "adamw",
             "weight_decay": 0.1 if recipe.optimizer in (None, "adamw") else 0.0,
@@ -243,6 +243,13 @@ def table_problem(recipe: Recipe) -> Problem:
         notes=preprocessing.notes,
         **_kind_of_rows(preprocessing),
     )
+
+
+def _learns_inputs(recipe: Recipe) -> bool:
+    """Whether the network needs no target: an autoencoder."""
+    from gradatim.train.types import find_type
+
+    return recipe.model is not None and find_type(recipe.model).learns == "inputs"
 
 
 def _kind_of_rows(preprocessing: TablePreprocessor) -> dict[str, Any]:
@@ -268,7 +275,7 @@ def unit_of_targets(preprocessing: TablePreprocessor) -> np.ndarray:
     return (preprocessing.inverse_target(zeros + 1) - preprocessing.inverse_target(zeros))[0]
 
 
-def _batch_size(rows: int) -> int:
+def table_batch_size(rows: int) -> int:
     """32, and more from 6,400 rows on: about 200 batches an epoch, at most 512 rows each."""
     return int(np.clip(2 ** round(np.log2(max(rows, 1) / 200)), 32, 512))
 

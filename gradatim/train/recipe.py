@@ -55,6 +55,9 @@ class Recipe:
         hidden: sizes of the hidden layers (of a convolutional network, numbers of channels).
         dropout: share of the hidden values dropped in training.
         schedule: "constant" or "one_cycle" (up to the learning rate, and down to 0).
+        mesh: the axes of the devices to train on, "data=4,model=2".
+        accumulate: pieces that a batch is cut into, for less memory.
+        precision: "float32" or "bf16".
         patience: stop after so many epochs without a better validation loss; 0 never stops early.
     """
 
@@ -84,9 +87,16 @@ class Recipe:
     size: int | None = None
     dropout: float | None = None
     schedule: str | None = None
+    mesh: str | None = None
+    accumulate: int | None = None
+    precision: str | None = None
 
     def to_config(self) -> dict[str, Any]:
         return asdict(self)
+
+    def axes(self) -> dict[str, int] | None:
+        """The mesh to train on; with several hosts, where nothing is said, all their devices."""
+        return None if self.mesh is None else parse_mesh(self.mesh)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], source: str) -> Recipe:
@@ -98,7 +108,12 @@ class Recipe:
 
     def check(self) -> None:
         """Raise `ArgumentError` for the first value that makes no sense."""
-        counts = (("epochs", self.epochs), ("batch size", self.batch_size), ("size", self.size))
+        counts = (
+            ("epochs", self.epochs),
+            ("batch size", self.batch_size),
+            ("size", self.size),
+            ("accumulate", self.accumulate),
+        )
         for name, value in counts:
             if value is not None:
                 check_at_least_one(name, value)
@@ -150,6 +165,24 @@ class Recipe:
             return None
         steps = math.ceil(rows / self.batch_size) * self.epochs
         return OneCycleLR(optimizer, self.learning_rate, steps, cycle_momentum=False)
+
+
+def parse_mesh(text: str) -> dict[str, int]:
+    """The axes of "data=4,model=2".
+
+    Example:
+        >>> parse_mesh("data=4,model=2")
+        {'data': 4, 'model': 2}
+    """
+    axes: dict[str, int] = {}
+    for part in text.split(","):
+        name, _, count = part.strip().partition("=")
+        if not name.isidentifier() or not count.isdigit() or int(count) < 1 or name in axes:
+            raise ArgumentError(
+                f"--mesh is {text!r}: give the axes and the devices along each, data=4,model=2"
+            )
+        axes[name] = int(count)
+    return axes
 
 
 def _check_number(name: str, value: float | None, holds: Any, expected: str) -> None:

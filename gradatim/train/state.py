@@ -5,16 +5,19 @@ Model, optimizer, scheduler, callbacks, random streams, the place within the epo
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradatim import hosts
 from gradatim.data import DataLoader
 from gradatim.graph.errors import CheckpointError
 from gradatim.random import get_rng_state, set_rng_state
+from gradatim.tensor import Tensor
 from gradatim.train.files import read_tensors
 from gradatim.train.packing import pack, to_array, unpack
+from gradatim.train.parts import PARTS, Snapshot, join, remove_parts, split
 from gradatim.train.position import Position
 from gradatim.train.saved import load_arrays, model_about, model_arrays
 
@@ -23,14 +26,6 @@ if TYPE_CHECKING:
 
 MODEL = "model."
 """The prefix of the model's own arrays in a checkpoint."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A trainer's state: arrays by name, and JSON-able data that refers to them."""
-
-    arrays: dict[str, np.ndarray]
-    state: dict[str, Any]
 
 
 def capture(trainer: Trainer) -> Snapshot:
@@ -64,6 +59,9 @@ def restore(trainer: Trainer, snapshot: Snapshot, source: str) -> None:
         )
     load_arrays(trainer.network, model, source)
     trainer.optimizer.load_state_dict(tree["optimizer"])
+    if trainer.mesh is not None:
+        trainer.mesh.place(trainer.network.parameters())
+        trainer.mesh.place_state(trainer.optimizer)
     if trainer.scheduler is not None and tree["scheduler"] is not None:
         trainer.scheduler.load_state_dict(tree["scheduler"])
     for callback, state in zip(trainer.callbacks, tree["callbacks"]):
@@ -96,12 +94,31 @@ def write_run(trainer: Trainer, snapshot: Snapshot) -> None:
     run, best = trainer.run, trainer.best_arrays
     if run is None:
         return
+    if trainer.mesh is not None:
+        snapshot = split(run.path, snapshot, _cuts(trainer), hosts.leads())
+        hosts.meet("the parts of the checkpoint are written")
+        if not hosts.leads():
+            return
     best_epoch = trainer.history.best_epoch
     if best is not None and trainer.written_epoch != best_epoch:
         run.write_model(best, {"epoch": best_epoch, **model_about(trainer.model)})
         trainer.written_epoch = best_epoch
     run.write_metrics(trainer.history.records)
     run.write_checkpoint(snapshot.arrays, snapshot.state)
+    remove_parts(run.path, keep=snapshot.state.get(PARTS))
+
+
+def _cuts(trainer: Trainer) -> dict[str, Any]:
+    """How the arrays of a checkpoint are cut on the trainer's mesh, by their names."""
+    tensors: dict[str, Any] = {}
+    named = {MODEL + name: value for name, value in trainer.network.state_dict().items()}
+    slots = trainer.optimizer.state_dict()["state"]
+    named |= {f"optimizer.state.{k}.{name}": v for k, e in slots.items() for name, v in e.items()}
+    for name, value in named.items():
+        cuts = trainer.mesh.cuts(value) if isinstance(value, Tensor) else []
+        if len(cuts) > 1:
+            tensors[name] = cuts
+    return tensors
 
 
 def continue_run(trainer: Trainer, batches: int) -> None:
@@ -110,6 +127,7 @@ def continue_run(trainer: Trainer, batches: int) -> None:
     if found is None:
         return
     source = trainer.run.checkpoint_file
+    found = join(trainer.run.path, *found)
     try:
         restore(trainer, Snapshot(*found), str(source))
     except (KeyError, TypeError, AttributeError) as error:

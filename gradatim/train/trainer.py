@@ -9,17 +9,20 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gradatim import ops
+from gradatim import hosts, ops
 from gradatim.engines import set_engine
-from gradatim.graph.errors import ArgumentError
+from gradatim.graph.errors import ArgumentError, Error
+from gradatim.mesh import Mesh
 from gradatim.nn import Module
 from gradatim.optim import Optimizer
 from gradatim.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
+from gradatim.precision import find_precision
 from gradatim.random import manual_seed
 from gradatim.tensor import Tensor
 from gradatim.train.callbacks import Callback, record_value
@@ -35,13 +38,20 @@ from gradatim.train.history import History
 from gradatim.train.interrupts import Interrupts, TrainingInterrupted
 from gradatim.train.losses import find_loss
 from gradatim.train.metrics import Metric, find_metric
-from gradatim.train.packing import pack
+from gradatim.train.packing import pack, to_array
 from gradatim.train.position import Position
 from gradatim.train.progress import Progress, clock, make_progress
 from gradatim.train.run import Run
 from gradatim.train.saved import load_arrays, model_about, model_arrays, network_of
+from gradatim.train.share import Share
 from gradatim.train.state import capture, continue_run, random_state, set_random_state, write_run
-from gradatim.train.steps import Step, evaluation_step, prediction_step, training_step
+from gradatim.train.steps import (
+    Step,
+    accumulating_step,
+    evaluation_step,
+    prediction_step,
+    training_step,
+)
 
 SAVE_AFTER_EPOCH = 1.0
 """Seconds since the last checkpoint after which the end of an epoch writes one. Shorter epochs
@@ -69,6 +79,12 @@ class Trainer:
         seed: calls `manual_seed` when fitting begins.
         engine: which engine runs the steps, by name.
         progress: False for no output.
+        mesh: the devices to train on, as `{"data": 8}` or `{"data": 4, "model": 2}`: see
+            `gradatim.mesh`. Batches are cut along "data".
+        accumulate: into how many pieces a batch is cut, whose gradients are added up before the
+            update: so it needs less memory.
+        precision: "float32", or "bf16": products and activations in bfloat16, weights, losses and
+            sums in float32.
 
     Example:
         >>> import gradatim as gd
@@ -95,7 +111,13 @@ class Trainer:
         seed: int | None = None,
         engine: str | None = None,
         progress: bool | Progress = True,
+        mesh: Mapping[str, int] | None = None,
+        accumulate: int = 1,
+        precision: str | None = None,
     ) -> None:
+        check_at_least_one("accumulate", accumulate)
+        self.mesh = None if mesh is None else Mesh(mesh)
+        self.accumulate, self.precision = accumulate, find_precision(precision)
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
         self.network = network_of(model)
         self.loss = find_loss(loss)
@@ -106,7 +128,7 @@ class Trainer:
         self.stop = False
         self.best_arrays: dict[str, np.ndarray] | None = None
         self._wanted_monitor = monitor
-        self._evaluate = evaluation_step(self.network, self.loss, self.metrics)
+        self._evaluate = evaluation_step(self.network, self.loss, self.metrics, self.precision)
         self._predict = prediction_step(self.network)
 
     # What a user calls
@@ -141,6 +163,9 @@ class Trainer:
         if self.engine is not None:
             set_engine(self.engine)
         self.loader = as_loader(train, batch_size, shuffle)
+        self.share = None if self.mesh is None else Share.of(self.loader, self.mesh)
+        if self.share is not None:
+            self.loader = self.share.loader
         self.monitor = self._wanted_monitor or self._default_monitor(validation)
         batches = count_batches(self.loader)
         self._begin(epochs, batch_size, batches, resume)
@@ -154,6 +179,10 @@ class Trainer:
                 self._train(validation, epochs)
         except Diverged as diverged:
             raise explain(self, diverged) from None
+        except (RuntimeError, ValueError) as error:  # XLA's, where another host is lost
+            if not isinstance(error, Error):
+                hosts.await_verdict(error)
+            raise
         finally:
             self._show.stop()
         return self.history
@@ -166,7 +195,7 @@ class Trainer:
             loss, *sums = self._evaluate(inputs, targets)
             loss_sum += loss.item() * len(inputs)
             rows += len(inputs)
-            arrays = [one.numpy() for one in sums]
+            arrays = [np.array(to_array(one)) for one in sums]
             totals = [total + new for total, new in zip(totals, arrays)] if totals else arrays
         values = {metric.name: metric.value(total) for metric, total in zip(self.metrics, totals)}
         return {"loss": loss_sum / rows, **values}
@@ -176,7 +205,8 @@ class Trainer:
         self.network.eval()
         inputs = as_tensor(inputs)
         starts = range(0, max(len(inputs), 1), batch_size)
-        return ops.cat([self._predict(inputs[start : start + batch_size]) for start in starts])
+        outputs = ops.cat([self._predict(inputs[start : start + batch_size]) for start in starts])
+        return outputs if self.mesh is None else outputs.cpu()
 
     def restore_best(self) -> None:
         """Give the model the weights of the best epoch."""
@@ -224,7 +254,8 @@ class Trainer:
             if self._interrupts.requested:
                 self._save()
                 raise TrainingInterrupted
-            if time.monotonic() - self._saved_at > SAVE_WITHIN_EPOCH:
+            late = time.monotonic() - self._saved_at > SAVE_WITHIN_EPOCH
+            if late and hosts.count() == 1:  # clocks of several hosts would not agree
                 self._save()
         self._read_losses()
         self._check_weights()
@@ -242,7 +273,7 @@ class Trainer:
         """
         if self.position.batch == 0:
             self.epoch_random = random_state(self.loader)
-            yield from self.loader
+            yield from map(self._bring, self.loader)
             return
         now = random_state(self.loader)
         set_random_state(self.epoch_random, self.loader)
@@ -250,11 +281,29 @@ class Trainer:
         for _ in range(self.position.batch):
             next(remaining)
         set_random_state(now, self.loader)
-        yield from remaining
+        yield from map(self._bring, remaining)
+
+    def _bring(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """A batch of which each host has read its share, as one."""
+        return batch if self.share is None else self.share.join(batch)
 
     def make_step(self, metrics: Sequence[Metric]) -> Step:
         """The compiled step, which also sums up `metrics` on the training batches."""
-        return training_step(self.network, self.loss, self.optimizer, metrics)
+        about = self.network, self.loss, self.optimizer, metrics
+        if self.accumulate > 1:
+            return accumulating_step(*about, self.accumulate, self.precision)
+        return training_step(*about, self.precision)
+
+    def memory(self) -> dict[str, dict[str, int]]:
+        """How many bytes of the parameters, and of what the optimizer remembers, each device of
+        this machine holds, as XLA says. Of a Trainer with a mesh."""
+        if self.mesh is None:
+            raise ArgumentError("memory() is of a Trainer with a mesh: Trainer(..., mesh={...})")
+        kept = [t for entry in self.optimizer.state.values() for t in entry.values()]
+        return {
+            "parameters": self.mesh.bytes_per_device(self.network.parameters()),
+            "optimizer": self.mesh.bytes_per_device(t for t in kept if isinstance(t, Tensor)),
+        }
 
     def take_step(self, step: Step, inputs: Tensor, targets: Tensor) -> None:
         """One update. Its loss stays a tensor until somebody has to know it."""
@@ -275,7 +324,7 @@ class Trainer:
             if not math.isfinite(self._latest_loss):
                 batch = self.position.batch - len(self._unread) + number + 1
                 raise Diverged(f"the loss became {self._latest_loss}", batch)
-            self.position.add(self._latest_loss, rows, [one.numpy() for one in sums])
+            self.position.add(self._latest_loss, rows, [np.array(to_array(one)) for one in sums])
         self._unread.clear()
         return self._latest_loss
 
@@ -327,7 +376,7 @@ class Trainer:
         self.position = self.position.next_epoch()
         self.position.stopped = self.stop
         finished = self.stop or self.position.epoch >= epochs
-        due = time.monotonic() - self._saved_at > SAVE_AFTER_EPOCH
+        due = time.monotonic() - self._saved_at > SAVE_AFTER_EPOCH or hosts.count() > 1
         if due or finished or self._interrupts.requested:
             self._save()
         if self._interrupts.requested and not finished:
@@ -347,6 +396,10 @@ class Trainer:
         self._saved_at = time.monotonic()
         if self.seed is not None:
             manual_seed(self.seed)
+        if self.mesh is not None:
+            self.network.to(self.mesh.device)
+            self.mesh.place(self.network.parameters())
+            self.mesh.place_state(self.optimizer)
         if self.run_dir is None:
             if resume:
                 raise ArgumentError("resume=True needs the run_dir of the run to be continued")
@@ -355,8 +408,11 @@ class Trainer:
             self.run = self.run_dir
         elif resume:
             self.run = Run.open(self.run_dir)
-        else:
+        elif hosts.leads():
             self.run = Run.create(self.run_dir, self._config(epochs, batch_size))
+        else:
+            self.run = Run(Path(self.run_dir), {})
+        hosts.meet("the run's folder is there")
         if resume:
             continue_run(self, batches)
 

@@ -31,6 +31,7 @@ from gradatim.train.problem import (
     Problem,
     digits_problem,
     split_rows,
+    table_batch_size,
     table_problem,
     unit_of_targets,
     validation_size,
@@ -84,14 +85,18 @@ def typed_problem(recipe: Recipe) -> Problem:
         return problem
     kind = find_type(recipe.model)
     check_suits(recipe.model, problem.kind, problem.title)
-    if kind.learns == "inputs":
-        problem = reconstruction(problem)
+    return suit(reconstruction(problem) if kind.learns == "inputs" else problem, recipe)
+
+
+def suit(problem: Problem, recipe: Recipe) -> Problem:
+    """The problem with the defaults of the recipe's network type for so many rows."""
     defaults = {"loss": "cross_entropy" if problem.classes else "mse", "shuffle": True}
-    usual = kind.defaults(problem.kind, len(problem.train[0]))
+    usual = find_type(recipe.model).defaults(problem.kind, len(problem.train[0]))
     if recipe.optimizer == "sgd":  # whose rates are others
         usual |= {"learning_rate": 0.1, "weight_decay": 0.0}
-    problem.defaults = {**problem.defaults, **defaults, **usual}
-    return problem
+    if problem.kind == "table":
+        defaults["batch_size"] = table_batch_size(len(problem.train[0]))
+    return dataclasses.replace(problem, defaults={**problem.defaults, **defaults, **usual})
 
 
 def _problem(recipe: Recipe) -> Problem:

@@ -286,3 +286,22 @@ def test_an_autoencoder_is_evaluated_on_data(gradatim, refused, table):
     options = ("--target", "kind", "--model", "autoencoder", "--epochs", "1", "--output", "coder")
     assert gradatim("train", table(), *options).status == 0
     assert "on which data?" in refused("evaluate", "coder")
+
+
+def test_results_that_would_mix_with_what_is_there(refused, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "note.txt").write_text("mine")
+    assert "--output full is not empty" in refused("play", "CartPole-v1", "--output", "full")
+    assert (tmp_path / "full" / "note.txt").read_text() == "mine"
+
+
+def test_an_extra_that_is_missing_is_named(refused, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert refused("play", "CartPole-v1") == (
+        "gradatim: playing a game needs gymnasium, which is not installed: run pip install "
+        "'gradatim[deck]'"
+    )
+    assert refused("compare", "mnist").endswith("run pip install 'gradatim[deck]'")

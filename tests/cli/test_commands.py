@@ -284,3 +284,13 @@ def test_threads_are_set_before_numpy_is_loaded(table, tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert json.loads((tmp_path / "run" / "config.json").read_text())["recipe"]["threads"] == 1
+
+
+def test_an_autoencoder_of_a_table_needs_no_target(gradatim, table):
+    name = table()
+    options = ("--model", "autoencoder", "--drop", "kind", "--epochs", "3", "--output", "codes")
+    said = gradatim("train", name, *options)
+    assert said.status == 0, said
+    assert "autoencoder, 2-64-8-64-2" in said.out
+    assert "Mean squared error" in gradatim("evaluate", "codes", name).out
+    assert "these are the codes of an autoencoder" in gradatim("predict", "codes", name).out

@@ -14,6 +14,12 @@ F = gd.nn.functional
 rng = np.random.RandomState(0)
 
 
+@pytest.fixture(autouse=True)
+def the_same_numbers(monkeypatch):
+    """Each test draws the same numbers, whichever ran before it."""
+    monkeypatch.setitem(globals(), "rng", np.random.RandomState(0))
+
+
 def pair(*shape, dtype=np.float64):
     array = rng.standard_normal(shape).astype(dtype)
     return gd.from_numpy(array.copy()), torch.from_numpy(array.copy())

@@ -5,17 +5,16 @@ Both with their defaults, on the same split, mean over three seeds: at most 2 po
 """
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gradatim.data import read_table, train_test_split
+from gradatim.data.packed import packed_files
 from gradatim.train.job import Job
 from gradatim.train.recipe import Recipe
 
 SEEDS = (0, 1, 2)
-UJI = Path(__file__).resolve().parents[3] / "shared" / "data" / "uji-indoor-loc.csv.gz"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +37,14 @@ def breast_cancer(sklearn, tmp_path):
     data = sklearn.datasets.load_breast_cancer()
     kind = np.array(data.target_names)[data.target]
     return write(tmp_path / "cancer.csv", data.data, data.feature_names, kind, "diagnosis")
+
+
+@pytest.fixture
+def wifi(tmp_path):
+    """The fingerprints that the package brings along."""
+    path = tmp_path / "wifi.csv"
+    path.write_bytes(packed_files("uji-indoor-loc")["validation.csv"])
+    return path
 
 
 @pytest.fixture
@@ -126,13 +133,11 @@ def test_regression_with_text_and_missing_cells(diabetes, tmp_path):
     assert error <= 1.05 * peer
 
 
-@pytest.mark.skipif(not UJI.exists(), reason="the UJI data set is not here")
-def test_the_floor_from_wifi(sklearn, tmp_path):
-    accuracy, peer = compare(UJI, "FLOOR", tmp_path, regression=False)
+def test_the_floor_from_wifi(sklearn, wifi, tmp_path):
+    accuracy, peer = compare(wifi, "FLOOR", tmp_path, regression=False)
     assert accuracy >= peer - 0.02
 
 
-@pytest.mark.skipif(not UJI.exists(), reason="the UJI data set is not here")
-def test_the_position_from_wifi(sklearn, tmp_path):
-    error, peer = compare(UJI, "LONGITUDE,LATITUDE", tmp_path, regression=True)
+def test_the_position_from_wifi(sklearn, wifi, tmp_path):
+    error, peer = compare(wifi, "LONGITUDE,LATITUDE", tmp_path, regression=True)
     assert error <= 1.05 * peer

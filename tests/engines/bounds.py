@@ -473,13 +473,13 @@ _RULES: dict[Rule, str] = {
     " convolve_input convolve_kernel window_sum window_spread window_scatter",
     extreme: "max min",
     places: "argmax argmin",
-    window_places: "window_argmax permutation",
+    window_places: "window_argmax permutation cumargmax cumargmin",
     sorting: "sort",
     looping: "scan",
     elementwise: "neg abs sign floor ceil trunc round sqrt rsqrt exp exp2 expm1 log log2 log10"
     " log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh sigmoid relu erf erfc"
     " erfinv lgamma digamma not div floor_divide remainder fmod pow maximum minimum atan2 copysign"
-    " nextafter and or xor shl shr",
+    " nextafter and or xor shl shr gcd",
 }
 RULES: dict[str, Rule] = {name: rule for rule, names in _RULES.items() for name in names.split()}
 

@@ -300,7 +300,8 @@ _RULES: dict[Rule, str] = {
     passing: "neg abs floor ceil trunc round select reshape permute expand pad slice dynamic_slice"
     " update_slice flip concatenate gather scatter_set window_gather iota constant",
     choosing: "sign relu maximum minimum max min sort",
-    discrete: "permutation eq ne lt le gt ge argmax argmin window_argmax not and or xor shl shr",
+    discrete: "permutation eq ne lt le gt ge argmax argmin cumargmax cumargmin window_argmax"
+    " not and or xor shl shr gcd",
     arithmetic: "add sub mul",
     accumulating: "sum cumsum contract scatter_add convolve convolve_input convolve_kernel"
     " window_sum window_spread window_scatter",

@@ -134,6 +134,7 @@ for _build, _kinds, _weight in (
     (p.minimum, ANY, 1.0), (p.copysign, FLOATS, 0.7), (p.nextafter, FLOATS, 0.7),
     (p.and_, (*INTEGERS, dtypes.bool_), 1.0), (p.or_, (*INTEGERS, dtypes.bool_), 1.0),
     (p.xor, (*INTEGERS, dtypes.bool_), 1.0), (p.shl, INTEGERS, 1.0), (p.shr, INTEGERS, 1.0),
+    (p.gcd, INTEGERS, 1.0),
     (p.eq, ANY, 1.0), (p.ne, ANY, 1.0), (p.lt, ANY, 1.0), (p.le, ANY, 1.0), (p.gt, ANY, 1.0),
     (p.ge, ANY, 1.0),
 ):  # fmt: skip
@@ -219,7 +220,7 @@ for _build, _weight in ((p.sum_, 4.0), (p.prod, 1.0), (p.max_, 2.0), (p.min_, 1.
 
     ROWS[_build.__name__] = Row(_reduce, _weight)
 
-for _build in (p.argmax, p.argmin):
+for _build in (p.argmax, p.argmin, p.cumargmax, p.cumargmin):
 
     def _place(d: Draw, build: Any = _build) -> Node:
         x = d.with_axes(ANY)

@@ -117,7 +117,7 @@ def test_functions_of_special_values(engine, dtype):
     check_signs_of_zeros(case, outputs, results)
 
 
-BITWISE = ("and", "or", "xor", "shl", "shr")
+BITWISE = ("and", "or", "xor", "shl", "shr", "gcd")
 
 
 @pytest.mark.parametrize("dtype", FLOATING, ids=lambda d: d.name)

@@ -25,6 +25,7 @@ SHAPES = [
 
 def outputs_of(x, axis):
     found = [p.argmax(x, axis), p.argmin(x, axis), p.cumsum(x, axis), p.cumprod(x, axis)]
+    found += [p.cumargmax(x, axis), p.cumargmin(x, axis)]
     for descending in (False, True):
         found += p.sort(x, axis, descending)
     return found
@@ -66,7 +67,16 @@ def test_a_permuted_operand_agrees():
 def test_nothing_to_walk():
     rng = np.random.default_rng(0)
     x = numbers(rng, (0, 4), dtypes.float32)
-    check([p.argmax(x, 1), p.cumsum(x, 0), p.cumsum(x, 1), *p.sort(x, 1, False)])
+    check(
+        [
+            p.argmax(x, 1),
+            p.cumargmax(x, 0),
+            p.cumargmin(x, 1),
+            p.cumsum(x, 0),
+            p.cumsum(x, 1),
+            *p.sort(x, 1, False),
+        ]
+    )
 
 
 def test_one_result_of_a_sort_alone():

@@ -47,7 +47,7 @@ ROUNDED_ONCE = [
 OF_INTEGERS = [
     "neg", "abs", "sign", "floor", "ceil", "trunc", "relu", "not", "add", "sub", "mul",
     "floor_divide", "remainder", "fmod", "pow", "maximum", "minimum", "and", "or", "xor", "shl",
-    "shr", *COMPARISONS,
+    "shr", "gcd", *COMPARISONS,
 ]  # fmt: skip
 OF_BOOLS = [
     "abs", "sign", "not", "add", "mul", "maximum", "minimum", "and", "or", "xor", *COMPARISONS,
@@ -299,7 +299,9 @@ def test_float32_functions_are_right_to_a_few_ulp(kernels: Kernels, name: str) -
     with np.errstate(all="ignore"):
         errors = ulps(kernels(case(name, float32, 16), x), FUNCTIONS[name](x.astype(np.float64)))
     worst = int(np.argmax(errors))
-    allowed = {"tan": 3, "erfc": 5}.get(name, 2)
+    # erfc is a product and a quotient of an exponential and two sums, each rounded to float32: half
+    # a percent of results are more than 2 off. In float64 it would be 2 ulp and take twice as long.
+    allowed = 5 if name == "erfc" else 2
     assert errors[worst] <= allowed, f"{errors[worst]} ulp at {x[worst]!r}"
 
 

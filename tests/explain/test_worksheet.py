@@ -342,3 +342,11 @@ def test_the_graph_of_layers_with_markers_and_several_results():
     sheet_loss = re.search(r"= ([\d.e-]+)  # loss", str(graph)).group(1)
     assert float(sheet_loss) > 0
     assert "# new 5.bias" in str(graph)
+
+
+def test_brackets_of_a_page_are_of_one_size_and_signs_stand_close():
+    """As a browser showed them before: large where they open, small where they close with an
+    index, and the minus of a number as far from it as that of a difference."""
+    text = to_mathml(r"[a - b]_j + (-2)")
+    assert text.count('stretchy="false"') == 4
+    assert text.count('<mo form="prefix">−</mo>') == 1 and text.count("<mo>−</mo>") == 1

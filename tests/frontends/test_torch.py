@@ -7,6 +7,27 @@ from gradatim.frontends.torch.autograd import Variable
 import gradatim as gd
 import gradatim.frontends.torch as torch
 
+
+@pytest.fixture
+def stream():
+    """The default stream of random numbers goes on behind a test as if it had not been."""
+    before = gd.get_rng_state()
+    yield
+    gd.set_rng_state(before)
+
+
+@pytest.fixture
+def switches():
+    """What a test switches is switched back behind it, whatever happens in it."""
+    dtype, matmul, cudnn = gd.get_default_dtype(), torch.backends.cuda.matmul, torch.backends.cudnn
+    before = cudnn.deterministic, matmul.allow_tf32
+    debug = gd.get_deterministic_debug_mode()
+    yield
+    gd.set_default_dtype(dtype)
+    cudnn.deterministic, matmul.allow_tf32 = before
+    gd.set_deterministic_debug_mode(debug)
+
+
 # --- of 2018 -------------------------------------------------------------------------------------
 
 
@@ -53,7 +74,7 @@ def test_types_of_2018(name, dtype):
     assert not isinstance(np.ones(2), kind)
 
 
-def test_the_default_type_of_2018():
+def test_the_default_type_of_2018(switches):
     torch.set_default_tensor_type("torch.DoubleTensor")
     assert torch.zeros(1).dtype is torch.float64
     torch.set_default_tensor_type(torch.FloatTensor)
@@ -77,7 +98,7 @@ def test_names_are_our_own_objects():
     assert torch.utils.data.DataLoader is gd.data.DataLoader
 
 
-def test_no_gpu_is_available():
+def test_no_gpu_is_available(stream):
     assert not torch.cuda.is_available() and torch.cuda.device_count() == 0
     assert not torch.backends.mps.is_available() and not torch.backends.cudnn.is_available()
     torch.cuda.manual_seed_all(0)
@@ -85,7 +106,7 @@ def test_no_gpu_is_available():
     assert str(torch.device("cuda" if torch.cuda.is_available() else "cpu")) == "cpu"
 
 
-def test_switches_of_what_is_not_here_are_accepted():
+def test_switches_of_what_is_not_here_are_accepted(switches):
     torch.backends.cudnn.deterministic = True
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.use_deterministic_algorithms(True)

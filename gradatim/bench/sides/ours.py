@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    workload: Workload, weights: dict[str, Array], x: Array, y: Array, threads: int
+    workload: Workload,
+    weights: dict[str, Array],
+    x: Array,
+    y: Array,
+    threads: int,
+    device: Any = "cpu",
 ) -> Step:
     """The step, compiled whole."""
     model = build(nn, workload.layers)
     model.load_state_dict({name: gd.tensor(value) for name, value in weights.items()})
+    model.to(device)
     criterion = getattr(nn, workload.loss)()
     name, options = workload.optimizer
     optimizer = getattr(gd.optim, name)(model.parameters(), **options)
@@ -35,5 +41,5 @@ def prepare(
         optimizer.step()
         return loss.detach()
 
-    batch, targets = gd.tensor(x), gd.tensor(y)
+    batch, targets = gd.tensor(x).to(device), gd.tensor(y).to(device)
     return lambda: step(batch, targets)

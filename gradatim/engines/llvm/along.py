@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from gradatim.engines.llvm.elimination import can_eliminate, schedule_elimination
+from gradatim.engines.llvm.exchanges import schedule_exchanges
 from gradatim.engines.llvm.kernels import TEMPORARY, Launch, Storage, View, contiguous
 from gradatim.graph import dtypes
 from gradatim.graph.dtypes import DType
@@ -38,6 +40,19 @@ class Extreme:
 @dataclass(frozen=True, slots=True)
 class Cumulative:
     """cumsum or cumprod (`how`) along `axis`. Pointers: operand, result."""
+
+    how: str
+    dtype: DType
+    axis: Axis
+    others: tuple[Axis, ...]
+
+    def __repr__(self) -> str:
+        return f"{self.how} {self.dtype.name} {_described(self)}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningExtreme:
+    """cumargmax or cumargmin (`how`) along `axis`: int64 places. Pointers: operand, result."""
 
     how: str
     dtype: DType
@@ -78,6 +93,10 @@ def schedule_along(scheduler: Any, unit: Any) -> None:
     (node,) = unit.nodes
     if node.primitive.name == "sort":
         _sort(scheduler, node)
+    elif can_eliminate(node):
+        schedule_elimination(scheduler, node)
+    elif node.primitive.name == "permutation":
+        schedule_exchanges(scheduler, node)
     else:
         _walk(scheduler, node)
 
@@ -91,7 +110,7 @@ def _walk(scheduler: Any, node: Node) -> None:
         kind: Any = Extreme
     else:
         strides = target.strides
-        kind = Cumulative
+        kind = Cumulative if node.primitive.differentiable else RunningExtreme
     axes = list(zip(x.shape, x.strides, strides))
     own = axes.pop(axis)
     code = kind(node.primitive.name, node.inputs[0].dtype, own, _merged(axes))

@@ -15,14 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.engines.llvm.along import Cumulative, Extreme, Sort
+from gradatim.engines.llvm.along import Cumulative, Extreme, RunningExtreme, Sort
 from gradatim.engines.llvm.along_code import (
     emit_cumulative,
     emit_extreme,
 )
 from gradatim.engines.llvm.contracting import contraction_parts
 from gradatim.engines.llvm.contraction import emit_contraction
+from gradatim.engines.llvm.elimination import Elimination, Singular
+from gradatim.engines.llvm.elimination_code import emit_elimination, emit_singular
 from gradatim.engines.llvm.emit import Function, Module, Value, constant
+from gradatim.engines.llvm.exchanges import Exchanges, emit_exchanges
 from gradatim.engines.llvm.kernels import (
     INPUT,
     OUTPUT,
@@ -39,6 +42,7 @@ from gradatim.engines.llvm.recurrence import Recurrence, emit_scan
 from gradatim.engines.llvm.rows import emit_rows, rows_pointers
 from gradatim.engines.llvm.rowwise import RowNest
 from gradatim.engines.llvm.rowwise_code import emit_rownest
+from gradatim.engines.llvm.running_code import emit_running_extreme
 from gradatim.engines.llvm.schedule import Schedule
 from gradatim.engines.llvm.sort_code import emit_sort, sort_workspace
 from gradatim.engines.llvm.stamps import now
@@ -51,7 +55,11 @@ from gradatim.engines.llvm.window_code import (
 from gradatim.engines.llvm.windows import Places, Windows
 
 ALONE = 12_000.0  # nanoseconds of work that are not worth waking a thread for
-_ALONG: dict[Any, Any] = {Extreme: emit_extreme, Cumulative: emit_cumulative}
+_ALONG: dict[Any, Any] = {
+    Extreme: emit_extreme,
+    Cumulative: emit_cumulative,
+    RunningExtreme: emit_running_extreme,
+}
 STRETCH = 64  # launches of one function
 # (objects, arena, pool, report) -> number of the launch that failed, from 1, or 0
 _DRIVER = ["ptr", "ptr", "ptr", "ptr"]
@@ -191,6 +199,13 @@ class _Writer:
                 found = _sort(self.module, name, code)
             elif isinstance(code, Recurrence):
                 found = emit_scan(self.module, name, code)
+            elif isinstance(code, Elimination):
+                pieces = emit_elimination(self.module, name, code)
+                found = _plain(pieces, 1 + code.results)
+            elif isinstance(code, Singular):
+                found = _plain(emit_singular(self.module, name, code), 1)
+            elif isinstance(code, Exchanges):
+                found = _plain(emit_exchanges(self.module, name, code), 2)
             elif isinstance(code, Rows):
                 found = _plain(emit_rows(self.module, name, code), rows_pointers(code))
             else:

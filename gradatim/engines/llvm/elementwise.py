@@ -147,16 +147,7 @@ def _same(f: Function, x: Value, signed: bool = True) -> Value:
 
 
 def _absolute(f: Function, x: Value, signed: bool) -> Value:
-    if not signed:
-        return x
-    f.module.declare(_absolute_name(x), x.type, [x.type, "i1"])
-    return f.call(_absolute_name(x), x.type, x, constant(False, "i1"))
-
-
-def _absolute_name(x: Value) -> str:
-    from gradatim.engines.llvm.emit import suffix
-
-    return f"llvm.abs.{suffix(x.type)}"
+    return integer_division.absolute(f, x) if signed else x
 
 
 def _sign(f: Function, x: Value, signed: bool = True) -> Value:
@@ -301,6 +292,7 @@ LOWERINGS: dict[str, Lowering] = {
     "floor_divide": _by_kind(floating_division.floor_divide, integer_division.floor_divide),
     "remainder": _by_kind(floating_division.remainder, integer_division.remainder),
     "fmod": _by_kind(floating_division.fmod, integer_division.fmod),
+    "gcd": _by_kind(None, integer_division.gcd),
     "maximum": _by_kind(_maximum, _extreme("max"), Function.or_),
     "minimum": _by_kind(_minimum, _extreme("min"), Function.and_),
     "copysign": _of_floats(_copy_sign),

@@ -240,6 +240,27 @@ class Loop:
         self._next = list(values)
 
 
+class Repeat:
+    """A loop without a counter that is being written.
+
+    Attributes:
+        carry: the carried values at the top of the body.
+        results: those of the last turn (valid after the `with`).
+        again: whether there is another turn.
+    """
+
+    again: Value
+
+    def __init__(self, carry: list[Value]):
+        self.carry = carry
+        self.results = carry
+
+    def next(self, again: Value, *values: Value) -> None:
+        """Say whether there is another turn, and the carried values in it (call it once)."""
+        self.again = again
+        self.results = list(values)
+
+
 class Function:
     """One function, written from top to bottom."""
 
@@ -578,6 +599,23 @@ class Function:
         for k, new in enumerate(news):
             line = place - len(news) + k
             self.lines[line] += f", [ {new.name}, %{last} ]"
+        self.start(behind)
+
+    @contextmanager
+    def repeat(self, carry: Sequence[Value]) -> Iterator[Repeat]:
+        """A loop of at least one turn, which goes on while the i1 holds that the body hands to
+        `next(...)` together with the carried values of the next turn."""
+        before = self.block
+        head, behind = self.label("repeat"), self.label("done")
+        self.jump(head)
+        self.start(head)
+        loop = Repeat([self._phi(value, before) for value in carry])
+        place = len(self.lines)
+        yield loop
+        for k, new in enumerate(loop.results):
+            line = place - len(carry) + k
+            self.lines[line] += f", [ {new.name}, %{self.block} ]"
+        self.branch(loop.again, head, behind)
         self.start(behind)
 
     def _phi(self, value: Value, before: str) -> Value:

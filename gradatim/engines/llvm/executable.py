@@ -15,13 +15,16 @@ from gradatim.engines.facts import ProgramFacts
 from gradatim.engines.llvm import cache, native, threads
 from gradatim.engines.llvm.describe import describe
 from gradatim.engines.llvm.driver import REPORT, Plan, emit_schedule
+from gradatim.engines.llvm.elimination import Singular
 from gradatim.engines.llvm.emit import Module
+from gradatim.engines.llvm.exchanges import Exchanges
 from gradatim.engines.llvm.kernels import INPUT, OUTPUT, Rows, View
 from gradatim.engines.llvm.memory import Arena, check_size, give_back, take_arena
 from gradatim.engines.llvm.probe import Probe
 from gradatim.engines.llvm.schedule import Schedule, schedule
 from gradatim.engines.llvm.stamps import NOW
-from gradatim.graph.errors import DivisionByZero, ElementOutOfRange
+from gradatim.engines.reference_linalg import bad_pivot, singular
+from gradatim.graph.errors import DivisionByZero, ElementOutOfRange, LinAlgError
 from gradatim.graph.node import Node
 from gradatim.graph.program import Program
 from gradatim.graph.rewrite import simplify
@@ -164,6 +167,11 @@ class LLVMExecutable:
                 f"index {self.report[0]} is out of bounds for dimension {dim} with size {extent}",
                 position,
             )
+        if isinstance(code, Singular):
+            matrix = self.report[0] if code.batched else None
+            return Failure(LinAlgError, singular(code.name, matrix, self.report[1]), position)
+        if isinstance(code, Exchanges):
+            return Failure(ElementOutOfRange, bad_pivot(self.report[0], code.places), position)
         return Failure(
             DivisionByZero, "ZeroDivisionError: integer division or modulo by zero", position
         )

@@ -11,6 +11,7 @@ Constants and iotas are written into the loops that read them.
 
 from __future__ import annotations
 
+from gradatim.engines.llvm.elimination import can_eliminate
 from gradatim.engines.llvm.kernels import View, contiguous
 from gradatim.engines.llvm.operations import can_lower, divides_integers
 from gradatim.engines.llvm.rowwise import join_rows
@@ -174,7 +175,11 @@ class Fusion:
             return INDEXED
         if kind == "window":
             return WINDOWS
-        if kind in ("argreduce", "cumulative", "sort"):
+        if (
+            kind in ("argreduce", "cumulative", "sort")
+            or name == "permutation"
+            or can_eliminate(node)
+        ):
             return ALONG
         if kind == "scan":
             return SCAN
@@ -207,30 +212,35 @@ class Fusion:
 
     def _alias_parts(self, nodes: list[Node]) -> None:
         """Let what is concatenated be computed in its place, where nobody looks at it otherwise
-        than point by point."""
+        than point by point, or at a concatenation by way of views."""
         readers: dict[Node, list[Node]] = {}
         for node in nodes:
             for source in node.inputs:
                 readers.setdefault(source, []).append(node)
         outputs = set(self.program.outputs)
-        for node in nodes:
+        computed = (*_ELEMENTWISE, "contract")
+        for node in reversed(nodes):  # (the place of one in another comes before its parts')
             if node.primitive is not p.CONCATENATE:
                 continue
             (axis,) = node.params
-            strides = contiguous(node.shape)
+            whole = self.view(node)
             start = 0
             for part in node.inputs:
+                joined = part.primitive is p.CONCATENATE
                 if (
-                    part.primitive.kind in (*_ELEMENTWISE, "contract")
+                    (joined or part.primitive.kind in computed)
                     and part not in outputs
                     and part not in self.views
                     and node.inputs.count(part) == 1
                     and all(
-                        reader is node or reader.primitive.kind in (*_ELEMENTWISE, "contract")
+                        reader is node
+                        or reader.primitive.kind in computed
+                        or (joined and reader.primitive.name in VIEWS)
                         for reader in readers[part]
                     )
                 ):
-                    self.views[part] = View(node, part.shape, strides, start * strides[axis])
+                    first = whole.offset + start * whole.strides[axis]
+                    self.views[part] = View(whole.storage, part.shape, whole.strides, first)
                 start += part.shape[axis]
 
     def _alias_states(self, scan: Node) -> None:

@@ -1,4 +1,4 @@
-"""Integer division: quotients and remainders that never trap.
+"""Integer division: quotients and remainders that never trap, and common divisors.
 
 Up to 32 bits the quotient is taken in floating point, where vectors divide, and is exact: a
 quotient that is no whole number is further from the next one than the rounding reaches. Divisors
@@ -8,7 +8,7 @@ the instruction.
 
 from __future__ import annotations
 
-from gradatim.engines.llvm.emit import Function, Value, element
+from gradatim.engines.llvm.emit import Function, Value, constant, element, lanes, suffix
 
 
 def quotient(f: Function, a: Value, b: Value, signed: bool) -> Value:
@@ -52,3 +52,40 @@ def remainder(f: Function, a: Value, b: Value, signed: bool) -> Value:
     """What is left by the quotient rounded down: the sign of `b`."""
     rest = fmod(f, a, b, signed)
     return f.select(_misses(f, rest, b), f.add(rest, b), rest) if signed else rest
+
+
+def gcd(f: Function, a: Value, b: Value, signed: bool) -> Value:
+    """The greatest common divisor, by shifts and differences (J. Stein, Computational problems
+    associated with Racah algebra, 1967), until every lane is done: division is far slower."""
+    if signed:
+        a, b = absolute(f, a), absolute(f, b)
+    none = f.compare("eq", a, 0)
+    a, b = f.select(none, b, a), f.select(none, 0, b)
+    twos = _low_zeros(f, f.or_(a, b))
+    with f.repeat([f.shr(a, _low_zeros(f, a)), b]) as loop:
+        odd, rest = loop.carry
+        rest = f.shr(rest, _low_zeros(f, rest))
+        less = f.binary("umin", odd, rest)
+        difference = f.sub(f.binary("umax", odd, rest), less)
+        done = f.compare("eq", rest, 0)
+        odd, rest = f.select(done, odd, less), f.select(done, 0, difference)
+        loop.next(_any(f, f.compare("ne", rest, 0)), odd, rest)
+    return f.shl(loop.results[0], twos)
+
+
+def absolute(f: Function, x: Value) -> Value:
+    """|x|; of the least number itself, which is right for those who take it for unsigned."""
+    return f.intrinsic(f"llvm.abs.{suffix(x.type)}", x.type, x, constant(False, "i1"))
+
+
+def _low_zeros(f: Function, x: Value) -> Value:
+    """How many bits below the lowest one are zeros; of 0 none, so that it can be shifted by."""
+    zero = constant(False, "i1")
+    count = f.intrinsic(f"llvm.cttz.{suffix(x.type)}", x.type, x, zero)
+    return f.and_(count, int(element(x.type)[1:]) - 1)
+
+
+def _any(f: Function, mask: Value) -> Value:
+    """Whether some lane holds."""
+    count = lanes(mask.type)
+    return mask if count == 1 else f.compare("ne", f.bitcast(mask, f"i{count}"), 0)

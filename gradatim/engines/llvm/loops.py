@@ -79,6 +79,13 @@ def emit_loop(module: Module, name: str, nest: LoopNest) -> list[Pieces]:
     return _Emitter(module, name, made).run()
 
 
+# Operations that bytes and bools take a whole register of at once.
+OF_BYTES = (
+    "not", "and", "or", "xor", "select", "eq", "ne", "lt", "le", "gt", "ge", "add", "sub",
+    "maximum", "minimum", "cast",
+)  # fmt: skip
+
+
 def _element_lanes(module: Module, nest: LoopNest) -> int:
     """How many points one vector step takes: full registers of the commonest width."""
     sizes = [a.dtype.itemsize for a in nest.reads] + [a.dtype.itemsize for a, _ in nest.writes]
@@ -87,6 +94,8 @@ def _element_lanes(module: Module, nest: LoopNest) -> int:
     widest = max(sizes, default=4)
     floats = any(op.gives.is_floating_point for op in nest.operations) or nest.reductions
     size = 4 if floats and widest <= 4 else max(4, min(widest, 8))
+    if widest == 1 and not nest.reductions and all(op.name in OF_BYTES for op in nest.operations):
+        size = 1
     if 4 in sizes:
         size = 4
     return module.features.vector_bytes // size
@@ -364,6 +373,10 @@ class _Emitter:
     ) -> Value:
         count, type = lanes(wide), element(wide)
         off = _off_lanes(mask, count)
+        if stride == -1:
+            return _backwards(f, address, wide, mask, count - off)
+        if mask is None and stride in NEAR:
+            return _near(f, address, stride, wide)
         value = constant(0, wide)
         for lane in range(count - off):
             scalar = f.load(type, f.at(address, lane * stride, type))
@@ -615,7 +628,42 @@ class _Shifted(_Emitter):
 OPERATION_COST = {
     "exp": 6, "log": 8, "tanh": 8, "sigmoid": 8, "erf": 10, "sin": 10, "cos": 10, "pow": 20,
     "div": 3, "sqrt": 3, "expm1": 8, "log1p": 10, "tan": 12, "floor_divide": 8, "remainder": 8,
+    "gcd": 60,
 }  # fmt: skip
+
+
+NEAR = (2, 3, 4)  # strides of reads that are loaded whole and sorted out in registers
+
+
+def _near(f: Function, address: Value, stride: int, wide: Type) -> Value:
+    """A vector of elements that are `stride` apart, from whole vectors that end with the last."""
+    count, type = lanes(wide), element(wide)
+    last = (count - 1) * stride  # behind which nothing may be read
+    starts = [min(k * count, last + 1 - count) for k in range(stride)]
+    found: Value | None = None
+    for k, start in enumerate(starts):
+        value = f.load(wide, f.at(address, start, type))
+        # (Lane j wants element j · stride: of this vector, of an earlier one, or of a later one.)
+        inside = [k * count <= j * stride < (k + 1) * count for j in range(count)]
+        if found is None:
+            order = [j * stride if here else -1 for j, here in enumerate(inside)]
+            found = f.shuffle(value, None, order)
+        else:
+            order = [count + j * stride - start if here else j for j, here in enumerate(inside)]
+            found = f.shuffle(found, value, order)
+    assert found is not None
+    return found
+
+
+def _backwards(f: Function, address: Value, wide: Type, mask: Value | None, taken: int) -> Value:
+    """The first `taken` lanes of a vector whose elements stand one before the other."""
+    first = f.at(address, 1 - taken, element(wide))
+    if mask is None:
+        value = f.load(wide, first)
+    else:
+        value = f.masked_load(wide, first, mask, constant(0, wide))
+    order = [taken - 1 - k if k < taken else k for k in range(lanes(wide))]
+    return f.shuffle(value, None, order)
 
 
 def _mask(count: int, total: int) -> Value:

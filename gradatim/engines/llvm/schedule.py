@@ -112,7 +112,7 @@ class _Scheduler:
         if (
             base is not node
             and unit is not None
-            and unit.kind == fuse.INDEXED
+            and unit.kind in (fuse.INDEXED, fuse.LOOP, fuse.MOVE, fuse.CONTRACTION)
             and base not in self.storage
             and base not in self.fusion.sizes
             and (view.offset, view.strides, base.size) == (0, contiguous(view.shape), node.size)
@@ -123,8 +123,11 @@ class _Scheduler:
         for unit in _in_order(self.fusion.units):
             getattr(self, f"_{unit.kind}")(unit)
         for node, storage in zip(self.program.outputs, self.outputs):
-            if self.view(node).storage is not storage:
-                self._copy(self.view(node), View(storage, node.shape, contiguous(node.shape)), node)
+            whole = View(storage, node.shape, contiguous(node.shape))
+            if self.fusion.is_inlined(node):
+                self._write_down(node, whole)
+            elif self.view(node).storage is not storage:
+                self._copy(self.view(node), whole, node)
         launches = _Order(self.program, self.launches, self.outputs).run()
         arena = _place_temporaries(launches)
         types = [(node.shape, node.dtype) for node in self.program.outputs]
@@ -146,15 +149,17 @@ class _Scheduler:
             while base.primitive is p.EXPAND:
                 base = base.inputs[0]
             if base not in self.storage:
-                target = View(self._storage_of(base), base.shape, contiguous(base.shape))
-                reference = self._inlined(base, base.shape)
-                code = LoopNest(
-                    base.shape, (), (), (), ((Access(base.dtype, target.strides), reference),), ()
-                )
-                self.launches.append(Launch(code, [target], [target.storage], [base]))
+                whole = View(self._storage_of(base), base.shape, contiguous(base.shape))
+                self._write_down(base, whole)
             return View(self.storage[base], base.shape, contiguous(base.shape)).spread(node.shape)
         found = self.fusion.view(node)
         return View(self._storage_of(found.storage), found.shape, found.strides, found.offset)
+
+    def _write_down(self, node: Node, target: View) -> None:
+        """Write a constant or an iota into memory."""
+        write = (Access(node.dtype, target.strides), self._inlined(node, node.shape))
+        code = LoopNest(node.shape, (), (), (), (write,), ())
+        self.launches.append(Launch(code, [target], [target.storage], [node]))
 
     def _inlined(self, node: Node, domain: Shape) -> Any:
         """The reference of a constant or an iota in a loop over `domain`."""
@@ -264,7 +269,7 @@ class _Scheduler:
 
     def _move(self, unit: Unit) -> None:
         (node,) = unit.nodes
-        whole = View(self._storage_of(node), node.shape, contiguous(node.shape))
+        whole = self.view(node)
         name = node.primitive.name
         if name == "pad":
             low, high = node.params
@@ -278,12 +283,11 @@ class _Scheduler:
             start = 0
             for part in node.inputs:
                 source = self.view(part)
-                if source.storage is whole.storage:  # it was computed there
-                    start += source.shape[axis]
-                    continue
                 starts = tuple(start if k == axis else 0 for k in range(len(node.shape)))
                 ends = tuple(a + n for a, n in zip(starts, source.shape))
-                self._copy(source, whole.slice(starts, ends, (1,) * len(starts)), node)
+                target = whole.slice(starts, ends, (1,) * len(starts))
+                if source != target:  # else it was computed there
+                    self._copy(source, target, node)
                 start += source.shape[axis]
         elif name == "dynamic_slice":
             steps = node.params[1]

@@ -39,7 +39,7 @@ def crossing(module: Module, nest: LoopNest) -> tuple[int, tuple[int, ...]] | No
         found = tuple(
             k
             for k, access in enumerate(nest.reads)
-            if access.strides[axis] == 1 and access.strides[along] not in (0, 1)
+            if access.strides[axis] in (1, -1) and access.strides[along] not in (0, 1, -1)
         )
         if found and (best is None or len(found) > len(best[1])):
             best = axis, found
@@ -171,12 +171,15 @@ class TiledEmitter(_Emitter):
     def _columns_of(
         self, f: Function, k: int, pointer: Value, height: int, v: Value, width: int
     ) -> list[Value]:
-        """A tile of a read, by columns."""
+        """A tile of a read, by columns; those of one that goes backwards are turned round."""
         access, count = self.nest.reads[k], self.lanes
         type = MEMORY_TYPES[access.dtype]
         wide = vector(type, count)
         stride = access.strides[self.axis] if self.axis is not None else 0
         first = f.at(pointer, f.mul(v, stride), type)
+        backwards = access.strides[self.across] < 0
+        if backwards:
+            first = f.at(first, 1 - height, type)
         rows = []
         for i in range(count):
             if i >= width:
@@ -188,4 +191,5 @@ class TiledEmitter(_Emitter):
             else:
                 blank = constant(0, wide)
                 rows.append(f.masked_load(wide, address, _mask(height, count), blank))
-        return transposed(f, rows)
+        columns = transposed(f, rows)
+        return columns[:height][::-1] if backwards else columns

@@ -1,7 +1,7 @@
 """Vector math: exp, log, tanh and their like as straight-line vector code, float32.
 
 Each function takes and gives a `float` vector of any number of lanes (or a scalar), is right to 2
-ulp at most (tan to 3, erfc to 5) for every argument, denormal ones and results too, and gives NaN,
+ulp at most (erfc to 5) for every argument, denormal ones and results too, and gives NaN,
 infinities and signed zeros as C99 does. No tables, and no branches but the one for huge arguments
 of sin, cos and tan.
 
@@ -276,12 +276,16 @@ def cos(f: Function, x: Value) -> Value:
 
 
 def tan(f: Function, x: Value) -> Value:
-    """r + r³ p(r²), or -1 over it in every other quadrant."""
+    """r + r³ p(r²), or -1 over it in every other quadrant, for which its last digits count."""
     r, left, n = _quadrant(f, f.unary("fabs", x))
     z = f.mul(r, r)
-    t = f.add(r, f.fma(f.mul(z, r), polynomial(f, z, c.TAN), f.fma(left, z, left)))
+    more = f.fma(f.mul(z, r), polynomial(f, z, c.TAN), f.fma(left, z, left))
+    t = f.add(r, more)
+    lost = f.sub(more, f.sub(t, r))
+    over = f.div(-1.0, t)
+    over = f.fma(over, f.mul(over, lost), over)
     odd = f.compare("ne", f.and_(n, 1), 0)
-    return flip_sign(f, f.select(odd, f.div(-1.0, t), t), sign_bit(f, x))
+    return flip_sign(f, f.select(odd, over, t), sign_bit(f, x))
 
 
 # --- arcs ----------------------------------------------------------------------------------------

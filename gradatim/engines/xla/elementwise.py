@@ -150,6 +150,7 @@ BINARY: dict[str, Function] = {
     "minimum": jnp.minimum,
     "atan2": jnp.arctan2,
     "copysign": jnp.copysign,
+    "gcd": jnp.gcd,
     "nextafter": lambda a, b: lax.nextafter(*jnp.broadcast_arrays(a, b)),
     "and": jnp.bitwise_and,
     "or": jnp.bitwise_or,

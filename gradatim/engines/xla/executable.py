@@ -15,7 +15,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from gradatim.engines import Failure, deferred_interrupts
-from gradatim.engines.xla import devices, elementwise, loops, matrices, shapes, table, windows
+from gradatim.engines.xla import (
+    devices,
+    elementwise,
+    hosts,
+    loops,
+    matrices,
+    meshes,
+    shapes,
+    table,
+    windows,
+)
 from gradatim.engines.xla.buffers import DeviceBuffer
 from gradatim.graph.node import Node
 from gradatim.graph.primitives import PRIMITIVES
@@ -33,15 +43,18 @@ CPU_OPTIONS: dict[str, Any] = {
 
 
 class XlaExecutable:
-    """A Program on one device, compiled at its first run for each choice of donated inputs."""
+    """A Program on one device or one mesh, compiled at its first run for each choice of donated
+    inputs (on a mesh: and for how inputs and results lie)."""
 
     def __init__(self, program: Program, device: str):
         self.program = program
         self.on_host = device == "cpu"
-        self.device = devices.find(device)
+        self.mesh = meshes.mesh_of(device) if device.startswith("mesh(") else None
+        self.device = self.mesh.devices.flat[0] if self.mesh is not None else devices.find(device)
         self.known: list[table.Check] = []
         self.replaces = dict(program.replaces)
-        self.compiled: dict[tuple[int, ...], Any] = {}
+        self.compiled: dict[Any, Any] = {}
+        self.latest: Any = None  # what ran last
 
     def _function(self, *arrays: Any) -> Any:
         """The whole Program, to be traced."""
@@ -67,17 +80,17 @@ class XlaExecutable:
                 results[k] = jnp.where(failed, arrays[j], results[k])
         return results, rows
 
-    def _compile(self, donated: tuple[int, ...]) -> Any:
-        place = jax.sharding.SingleDeviceSharding(self.device)
+    def _compile(self, donated: tuple[int, ...], places: Sequence[Any], results: Any) -> Any:
+        """The Program for inputs that lie at `places`, and results that go to `results`."""
         kinds = [(node.shape, node.dtype.numpy) for node in self.program.inputs]
         make: Any = jax.ShapeDtypeStruct
-        types = [make(shape, dtype, sharding=place) for shape, dtype in kinds]
+        types = [make(*kind, sharding=place) for kind, place in zip(kinds, places)]
         # Inputs that nothing reads stay parameters: buffers are counted by position.
         function = jax.jit(
             self._function,
             donate_argnums=donated,
             keep_unused=True,
-            out_shardings=place,
+            out_shardings=results,
         )
         options = OPTIONS | (CPU_OPTIONS if self.device.platform == "cpu" else {})
         return function.lower(*types).compile(compiler_options=options)
@@ -87,18 +100,53 @@ class XlaExecutable:
     ) -> tuple[Failure | None, list[Any]]:
         with jax.enable_x64(True):
             donated = () if self.on_host else self._donated(inputs, into)
-            run = self.compiled.get(donated)
-            if run is None:
-                run = self.compiled[donated] = self._compile(donated)
-            arrays = [
-                x.array if type(x) is DeviceBuffer else jax.device_put(x, self.device)
-                for x in inputs
-            ]
+            if self.mesh is not None:
+                run, arrays = self._on_mesh(donated, inputs, into)
+            else:
+                run = self.compiled.get(donated)
+                if run is None:
+                    place = jax.sharding.SingleDeviceSharding(self.device)
+                    places = [place] * len(self.program.inputs)
+                    run = self.compiled[donated] = self._compile(donated, places, place)
+                arrays = [
+                    x.array if type(x) is DeviceBuffer else jax.device_put(x, self.device)
+                    for x in inputs
+                ]
+            self.latest = run
             results, rows = run(*arrays)
             del arrays
             if self.on_host:
                 return self._to_host(results, rows, into)
             return self._on_device(results, rows, inputs, into, donated)
+
+    def _on_mesh(
+        self, donated: tuple[int, ...], inputs: Sequence[Any], into: Sequence[Any]
+    ) -> tuple[Any, list[Any]]:
+        """What to run, and its inputs: numbers of the host's are made whole on each device."""
+        assert self.mesh is not None
+        everywhere = meshes.sharding_of(self.mesh)
+        arrays = [x.array if type(x) is DeviceBuffer else meshes.put(x, everywhere) for x in inputs]
+        places = tuple(array.sharding for array in arrays)
+        results = tuple(
+            meshes.result_sharding(self.mesh, node.shape, target)
+            for node, target in zip(self.program.outputs, into)
+        )
+        key = (donated, places, results)
+        run = self.compiled.get(key)
+        if run is None:
+            run = self._compile(donated, places, (list(results), everywhere))
+            self.compiled[key] = run
+        return run, arrays
+
+    def memory(self) -> dict[str, int]:
+        """What XLA says that the Program of the last run needs on each device, in bytes."""
+        found = self.latest.memory_analysis()
+        return {
+            "arguments": int(found.argument_size_in_bytes),
+            "results": int(found.output_size_in_bytes),
+            "temporaries": int(found.temp_size_in_bytes),
+            "shared": int(found.alias_size_in_bytes),
+        }
 
     def _donated(self, inputs: Sequence[Any], into: Sequence[Any]) -> tuple[int, ...]:
         """The inputs whose memory the outputs may take: those that are handed in for them."""
@@ -171,20 +219,67 @@ class XlaEngine:
         return XlaExecutable(simplify(program), device)
 
     def from_host(self, array: np.ndarray[Any, Any], device: str, sharding: Any = None) -> Any:
-        """A buffer on the device with the array's content; the array itself for "cpu"."""
+        """A buffer on the device with the array's content; the array itself for "cpu".
+
+        Args:
+            sharding: on a mesh, the name of an axis or None for each dimension.
+        """
         if device == "cpu":
             return array
         with jax.enable_x64(True):
-            target = devices.find(device) if sharding is None else sharding
+            if device.startswith("mesh("):
+                place = meshes.sharding_of(meshes.mesh_of(device), sharding or ())
+                return DeviceBuffer(meshes.put(array, place))
+            target = devices.find(device)
             return DeviceBuffer(jax.device_put(np.asarray(array), target, may_alias=False))
 
     def to_host(self, buffer: Any) -> np.ndarray[Any, Any]:
         """The content as an array; of a buffer on a device a copy."""
-        return np.array(buffer.array) if type(buffer) is DeviceBuffer else buffer
+        if type(buffer) is not DeviceBuffer:
+            found: np.ndarray[Any, Any] = buffer
+            return found
+        with jax.enable_x64(True):
+            return meshes.whole(buffer.array)
+
+    # Many devices, many hosts
+
+    def from_share(self, array: np.ndarray[Any, Any], device: str, sharding: Any) -> Any:
+        """A buffer on a mesh of which each host brings its share of the first dimension."""
+        with jax.enable_x64(True):
+            place = meshes.sharding_of(meshes.mesh_of(device), sharding)
+            return DeviceBuffer(meshes.put_share(array, place))
+
+    def shard(self, buffer: DeviceBuffer, sharding: Any) -> None:
+        """Lay the content of a buffer on a mesh anew, in its place."""
+        with jax.enable_x64(True):
+            now: Any = buffer.array.sharding
+            place = meshes.sharding_of(now.mesh, sharding)
+            buffer.array = jax.device_put(buffer.array, place)
+
+    def spec(self, buffer: DeviceBuffer) -> tuple[Any, ...]:
+        """The name of the axis, or None, for each dimension."""
+        lies: Any = buffer.array.sharding
+        names = tuple(lies.spec)
+        return names + (None,) * (buffer.ndim - len(names))
+
+    def cuts(self, buffer: DeviceBuffer) -> Any:
+        """The parts that it lies in: see `meshes.cuts`."""
+        return meshes.cuts(buffer.array)
+
+    def bytes_on_devices(self, buffer: DeviceBuffer) -> dict[str, int]:
+        """How much of it each device of this machine holds."""
+        return meshes.bytes_on_devices(buffer.array)
+
+    connect = staticmethod(hosts.connect)
+    meet = staticmethod(hosts.meet)
+    leader = staticmethod(hosts.leader)
+    process = staticmethod(hosts.process)
+    say = staticmethod(hosts.say)
+    heard = staticmethod(hosts.heard)
 
     def check_device(self, device: str) -> None:
         """Raise a DeviceError for one that is not there."""
-        devices.find(device)
+        meshes.mesh_of(device) if device.startswith("mesh(") else devices.find(device)
 
     def devices(self) -> list[str]:
         """The names of the devices that it runs on."""

@@ -53,6 +53,21 @@ def _cumulative(run: Callable[..., Array], of_bools: Callable[..., Array]) -> Me
 MEANING["cumsum"] = _cumulative(lax.cumsum, lax.cummax)
 MEANING["cumprod"] = _cumulative(lax.cumprod, lax.cummin)
 
+
+def _running_place(extreme: Callable[..., Array]) -> Meaning:
+    def run(node: Node, x: Array) -> Array:
+        (axis,) = node.params
+        wide = x.astype(jnp.int8) if x.dtype == jnp.bool_ else widen(x)
+        line = lax.broadcasted_iota(jnp.int64, x.shape, axis)
+        holds = (wide == extreme(wide, axis=axis)) | (wide != wide)
+        return lax.cummax(jnp.where(holds, line, 0), axis=axis)
+
+    return run
+
+
+MEANING["cumargmax"] = _running_place(lax.cummax)
+MEANING["cumargmin"] = _running_place(lax.cummin)
+
 # --- movement ------------------------------------------------------------------------------------
 
 MEANING["reshape"] = lambda node, x: lax.reshape(x, node.shape)

@@ -4,6 +4,7 @@
 """
 
 from gradatim.explain.pictures.activations import activations
+from gradatim.explain.pictures.comparison import learning_curves, scores
 from gradatim.explain.pictures.digits import digits
 from gradatim.explain.pictures.learned import embedding, filters, reconstructions
 from gradatim.explain.pictures.learning_rate import (
@@ -15,6 +16,7 @@ from gradatim.explain.pictures.learning_rate import (
 from gradatim.explain.pictures.network_types import network_types
 from gradatim.explain.pictures.perceptron import perceptron_lines
 from gradatim.explain.pictures.results import confusion_matrix, training_curves
+from gradatim.explain.pictures.returns import returns
 from gradatim.explain.pictures.style import can_draw, new_figure, save
 
 __all__ = [
@@ -26,12 +28,15 @@ __all__ = [
     "embedding",
     "filters",
     "find_learning_rate",
+    "learning_curves",
     "learning_rate_finder",
     "learning_rates",
     "network_types",
     "new_figure",
     "perceptron_lines",
     "reconstructions",
+    "returns",
     "save",
+    "scores",
     "training_curves",
 ]

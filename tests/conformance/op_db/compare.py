@@ -15,7 +15,14 @@ from torch.testing import assert_close
 
 import gradatim as gd
 from tests.conformance.op_db.scope import operators
-from tests.conformance.op_db.twins import OutOfScope, our_operator, our_tensor, to_array, to_ours
+from tests.conformance.op_db.twins import (
+    NotTaken,
+    OutOfScope,
+    our_operator,
+    our_tensor,
+    to_array,
+    to_ours,
+)
 
 # Whatever lies in the memory: only shape and dtype are compared.
 UNDEFINED = {
@@ -236,16 +243,20 @@ def in_place_form(op: Any) -> Callable[..., Any] | None:
 
 
 def run_form(op: Any, form: Callable[..., Any], sample: Any) -> None:
-    """Compare one form of an operator in both libraries, where PyTorch takes the sample."""
+    """Compare one form of an operator in both libraries.
+
+    Raises:
+        NotTaken: PyTorch has no such form of this sample.
+    """
     if not isinstance(sample.input, torch.Tensor):
-        return
+        raise NotTaken
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.manual_seed(0)
         try:
             theirs = form(copy.copy(sample.input), *sample.args, **sample.kwargs)
-        except Exception:  # PyTorch itself refuses this sample in this form
-            return
+        except Exception as error:  # PyTorch itself refuses this sample in this form
+            raise NotTaken from error
         input, args, kwargs = to_ours((sample.input, sample.args, sample.kwargs), {})
         gd.manual_seed(0)
         ours = form(input, *args, **kwargs)

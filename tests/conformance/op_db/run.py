@@ -13,12 +13,13 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import fnmatch
 import itertools
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,7 @@ class Result:
         passed, tried: how many, by part.
         failures: `(part, message)` of each failure.
         left_out: samples that need complex or sparse tensors.
+        seconds: that one comparison may take; None where somebody else watches over it.
     """
 
     name: str
@@ -41,14 +43,17 @@ class Result:
     tried: collections.Counter[str] = field(default_factory=collections.Counter)
     failures: list[tuple[str, str]] = field(default_factory=list)
     left_out: int = 0
+    seconds: int | None = None
 
     def attempt(self, part: str, run: Callable[[], None], describe: Callable[[], str]) -> None:
         """Count one comparison."""
-        from tests.conformance.op_db.twins import OutOfScope
+        from tests.conformance.op_db.twins import NotTaken, OutOfScope
 
-        signal.alarm(SECONDS)
         try:
-            run()
+            with time_limit(self.seconds):
+                run()
+        except NotTaken:
+            return
         except OutOfScope:
             self.left_out += 1
             return
@@ -57,8 +62,6 @@ class Result:
             self.failures.append((part, f"{describe()}: {text}"[:600]))
         else:
             self.passed[part] += 1
-        finally:
-            signal.alarm(0)
         self.tried[part] += 1
 
     @property
@@ -89,25 +92,40 @@ def short(value: Any) -> str:
     return repr(value)
 
 
-def _late(signal_number: int, frame: Any) -> None:
-    raise TimeoutError(f"no result after {SECONDS} s")
+@contextlib.contextmanager
+def time_limit(seconds: int | None) -> Iterator[None]:
+    """TimeoutError after so many seconds; the alarm of before is put back."""
+    if seconds is None:
+        yield
+        return
+
+    def late(signal_number: int, frame: Any) -> None:
+        raise TimeoutError(f"no result after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
-def run_operator(name: str, most: int | None = None) -> Result:
+def run_operator(name: str, most: int | None = None, seconds: int | None = None) -> Result:
     """Run an operator.
 
     Args:
         most: sample inputs of each dtype, spread over all there are.
+        seconds: see `Result`; under pytest, alarms are pytest-timeout's.
     """
     import torch
 
     from tests.conformance.op_db import compare
     from tests.conformance.op_db.scope import operators
 
-    signal.signal(signal.SIGALRM, _late)
     warnings.simplefilter("ignore")
     op = operators()[name]
-    result = Result(name)
+    result = Result(name, seconds=seconds)
     for dtype_name in PARTS[:4]:
         dtype = getattr(torch, dtype_name)
         if dtype not in op.dtypes:
@@ -152,7 +170,9 @@ def run_operator(name: str, most: int | None = None) -> Result:
 
 
 def must_fail(op: Any, error: Any) -> None:
-    """Our operator must raise what PyTorch's does."""
+    """Our operator must raise what PyTorch's does: where the database names no class, one of our
+    own errors, or the TypeError of a call that does not fit."""
+    import gradatim as gd
     from tests.conformance.op_db.twins import OutOfScope, our_operator, to_ours
 
     sample = error.sample_input
@@ -165,7 +185,11 @@ def must_fail(op: Any, error: Any) -> None:
         for part in made if isinstance(made, (tuple, list)) else [made]:
             if hasattr(part, "realize"):
                 part.realize()
-    except wanted:
+    except wanted as raised:
+        if wanted is Exception and not isinstance(raised, (gd.Error, TypeError)):
+            raise AssertionError(
+                f"raises {type(raised).__name__} ({str(raised)[:100]}), which is no error of ours"
+            ) from raised
         return
     except Exception as other:
         # A wrong type is a TypeError here; PyTorch calls some of those a RuntimeError.
@@ -187,10 +211,12 @@ def _passes_in_torch(op: Any, sample: Any) -> bool:
 def run_all(names: list[str], most: int | None, jobs: int) -> Iterable[Result]:
     """In several processes, as they are done."""
     if jobs == 1:
-        yield from (run_operator(name, most) for name in names)
+        yield from (run_operator(name, most, SECONDS) for name in names)
         return
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(run_operator, names, itertools.repeat(most), chunksize=4)
+        yield from pool.map(
+            run_operator, names, itertools.repeat(most), itertools.repeat(SECONDS), chunksize=4
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -30,6 +30,10 @@ class OutOfScope(Exception):
     """A sample that needs what Gradatim leaves out: complex, sparse or quantized tensors."""
 
 
+class NotTaken(Exception):
+    """A sample that PyTorch itself refuses, in the form in which it was to be compared."""
+
+
 def to_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     plain = tensor.detach()
     if plain.dtype == torch.bfloat16:

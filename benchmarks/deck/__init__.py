@@ -1,0 +1,1 @@
+"""`make deck`: every figure and picture of the deck. See `__main__.py`."""

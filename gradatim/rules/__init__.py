@@ -23,7 +23,6 @@ from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, fi
 from gradatim.rules.parameter_server import ParameterServer, downpour
 from gradatim.rules.persistent_chains import PersistentChains
 from gradatim.rules.reconstruction_ica import ReconstructionICA, reconstruction_ica_loss
-from gradatim.rules.persistent_chains import PersistentChains
 from gradatim.rules.reservoir import Reservoir
 from gradatim.rules.restricted_boltzmann import RestrictedBoltzmannMachine
 from gradatim.rules.rosenblatt import Perceptron, Update
@@ -48,30 +47,18 @@ __all__ = [
     "DictionaryLearning",
     "ElasticDeformation",
     "McCullochPitts",
-    "ParameterServer",
-    "Perceptron",
-    "ReconstructionICA",
-    "Reservoir",
-    "SigmoidMeanField",
-    "Update",
-    "downpour",
     "MeanFieldLearning",
     "ParameterServer",
     "PartitionEstimate",
     "Perceptron",
-    "Perceptron",
     "PersistentChains",
     "ReconstructionICA",
-    "Reservoir",
     "Reservoir",
     "RestrictedBoltzmannMachine",
     "SigmoidMeanField",
     "SignSteps",
-    "SignSteps",
     "SparseCoding",
     "StochasticDiagonalLevenbergMarquardt",
-    "Update",
-    "Update",
     "Update",
     "annealed_importance_sampling",
     "diagonal_curvature",

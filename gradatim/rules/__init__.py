@@ -17,6 +17,7 @@ from gradatim.rules.deep_boltzmann import DeepBoltzmannMachine, MeanFieldLearnin
 from gradatim.rules.delta import DeltaRule
 from gradatim.rules.dictionary_learning import DictionaryLearning
 from gradatim.rules.elastic import ElasticDeformation
+from gradatim.rules.left_to_right import best_paths, even_paths, transitions
 from gradatim.rules.levenberg_marquardt import StochasticDiagonalLevenbergMarquardt
 from gradatim.rules.matching_pursuit import orthogonal_matching_pursuit
 from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
@@ -61,10 +62,13 @@ __all__ = [
     "StochasticDiagonalLevenbergMarquardt",
     "Update",
     "annealed_importance_sampling",
+    "best_paths",
     "diagonal_curvature",
     "downpour",
+    "even_paths",
     "find_gate",
     "normalize_contrast",
     "orthogonal_matching_pursuit",
     "reconstruction_ica_loss",
+    "transitions",
 ]

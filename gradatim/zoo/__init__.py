@@ -23,6 +23,7 @@ FILES = {
     "neocognitron": (3, "neocognitron"),
     "back-propagation": (4, "back_propagation"),
     "recurrent-speech": (5, "recurrent_speech"),
+    "mlp-speech": (6, "mlp_speech"),
     "sigmoid-belief-network": (7, "sigmoid_belief_network"),
     "lenet-5": (8, "lenet5"),
     "echo-state-network": (9, "echo_state_network"),

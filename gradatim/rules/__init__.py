@@ -21,8 +21,8 @@ from gradatim.rules.levenberg_marquardt import StochasticDiagonalLevenbergMarqua
 from gradatim.rules.matching_pursuit import orthogonal_matching_pursuit
 from gradatim.rules.mcculloch_pitts import AND, NOT, OR, XOR, McCullochPitts, find_gate
 from gradatim.rules.parameter_server import ParameterServer, downpour
-from gradatim.rules.reconstruction_ica import ReconstructionICA, reconstruction_ica_loss
 from gradatim.rules.persistent_chains import PersistentChains
+from gradatim.rules.reconstruction_ica import ReconstructionICA, reconstruction_ica_loss
 from gradatim.rules.reservoir import Reservoir
 from gradatim.rules.restricted_boltzmann import RestrictedBoltzmannMachine
 from gradatim.rules.rosenblatt import Perceptron, Update
@@ -45,24 +45,20 @@ __all__ = [
     "DictionaryLearning",
     "ElasticDeformation",
     "McCullochPitts",
-    "ParameterServer",
-    "Perceptron",
-    "ReconstructionICA",
-    "Reservoir",
-    "SigmoidMeanField",
-    "Update",
-    "downpour",
     "MeanFieldLearning",
+    "ParameterServer",
     "PartitionEstimate",
     "Perceptron",
     "PersistentChains",
+    "ReconstructionICA",
     "Reservoir",
     "RestrictedBoltzmannMachine",
+    "SigmoidMeanField",
     "StochasticDiagonalLevenbergMarquardt",
-    "Update",
     "Update",
     "annealed_importance_sampling",
     "diagonal_curvature",
+    "downpour",
     "find_gate",
     "normalize_contrast",
     "orthogonal_matching_pursuit",

@@ -22,11 +22,13 @@ FILES = {
     "adaline": (2, "adaline"),
     "neocognitron": (3, "neocognitron"),
     "back-propagation": (4, "back_propagation"),
+    "sigmoid-belief-network": (7, "sigmoid_belief_network"),
     "lenet-5": (8, "lenet5"),
     "echo-state-network": (9, "echo_state_network"),
     "deep-belief-network": (10, "deep_belief_network"),
     "deep-boltzmann-machine": (12, "deep_boltzmann_machine"),
     "omp-1": (16, "omp1"),
+    "distributed-autoencoder": (17, "distributed_autoencoder"),
     "alexnet": (18, "alexnet"),
     "googlenet": (20, "googlenet"),
 }

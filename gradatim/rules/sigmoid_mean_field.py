@@ -5,7 +5,7 @@ for sigmoid belief networks*): a bound on a likelihood that is a sum over all hi
 
 The hidden units are taken as independent, with probabilities μ. That alone leaves the mean of
 ln(1 + e^z), which has no closed form; a parameter ξ for each unit bounds it, and exactly where z
-does not vary (their eq. 14):
+does not vary:
 
     ⟨ln(1 + e^z)⟩ ≤ ξ⟨z⟩ + ln⟨e^(−ξz) + e^((1−ξ)z)⟩
     ln P(V) ≥ Σᵢ [⟨zᵢ⟩(μᵢ − ξᵢ) − ln⟨e^(−ξᵢzᵢ) + e^((1−ξᵢ)zᵢ)⟩ + entropy of μᵢ]

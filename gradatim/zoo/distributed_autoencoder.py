@@ -17,6 +17,7 @@ server without waiting for each other (`gradatim.rules.ParameterServer`).
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -63,6 +64,8 @@ class Stage(gd.nn.Module):
         pool, pool_stride: side of a pool of neighbours in the same map, and the distance.
         window: side of the normalization.
         sparsity: λ.
+        draw: whether the first weights are drawn; otherwise they are zeros, which take no memory
+            until something is computed with them.
 
     Attributes:
         encoder: W₁, parameter (places, maps, channels · field²). decoder: W₂, the same shape.
@@ -81,6 +84,7 @@ class Stage(gd.nn.Module):
         window: int = 5,
         sparsity: float = 0.1,
         generator: gd.Generator | None = None,
+        draw: bool = True,
     ) -> None:
         super().__init__()
         smallest = field + (pool - 1) * stride
@@ -95,7 +99,11 @@ class Stage(gd.nn.Module):
         self.side = (size - field) // stride + 1
         self.out = (self.side - pool) // pool_stride + 1
         width = channels * field**2
-        first = gd.randn(self.side**2, maps, width, generator=generator)
+        shape = (self.side**2, maps, width)
+        if not draw:
+            self.encoder, self.decoder = (gd.nn.Parameter(gd.zeros(shape)) for _ in range(2))
+            return
+        first = gd.randn(shape, generator=generator)
         first = first / first.norm(dim=2, keepdim=True)
         # A value is in several fields, whose answers add up when they come back. Beginning small
         # leaves less noise of the first weights in what is learned.
@@ -153,7 +161,7 @@ class DistributedAutoencoder(gd.nn.Module):
     Args:
         size, channels: of the images.
         fields, strides, maps, pools, pool_strides: of each stage.
-        sparsity: λ. seed: of the first weights.
+        sparsity: λ. seed: of the first weights. draw: as of `Stage`.
     """
 
     def __init__(
@@ -168,6 +176,7 @@ class DistributedAutoencoder(gd.nn.Module):
         pool_strides: Sequence[int] = (1, 1, 1),
         sparsity: float = 0.1,
         seed: int = 0,
+        draw: bool = True,
     ) -> None:
         super().__init__()
         generator = gd.Generator().manual_seed(seed)
@@ -177,7 +186,7 @@ class DistributedAutoencoder(gd.nn.Module):
         ):
             stage = Stage(
                 channels, size, field, count, pool, stride=stride, pool_stride=pool_stride,
-                sparsity=sparsity, generator=generator,
+                sparsity=sparsity, generator=generator, draw=draw,
             )  # fmt: skip
             self.stages.append(stage)
             channels, size = count, stage.out
@@ -507,6 +516,6 @@ SYSTEM = System(
     data="patches of two photographs; MNIST",
     paper_data="10 million frames of YouTube videos, 200 × 200 in colour",
     paper_result="best face neuron 81.7% (random network: 67%); ImageNet, 22,000 classes: 15.8%",
-    network=DistributedAutoencoder,
+    network=functools.partial(DistributedAutoencoder, draw=False),
     demo=demo,
 )

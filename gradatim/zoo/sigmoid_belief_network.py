@@ -260,13 +260,13 @@ SYSTEM = System(
         Equation(
             "P(Sᵢ = 1 | parents) = σ(Σⱼ Jᵢⱼ Sⱼ + hᵢ)",
             r"P(S_i = 1 \mid \mathrm{pa}) = \sigma\left(\sum_j J_{ij} S_j + h_i\right)",
-            "eq. 2",
+            "the network",
         ),
         Equation(
             "⟨ln(1 + e^z)⟩ ≤ ξ⟨z⟩ + ln⟨e^(−ξz) + e^((1−ξ)z)⟩",
             r"\langle\ln(1 + e^{z})\rangle \le \xi\langle z\rangle + "
             r"\ln\langle e^{-\xi z} + e^{(1-\xi) z}\rangle",
-            "eq. 14",
+            "the second bound",
         ),
         Equation(
             "ln P(V) ≥ Σᵢ [⟨zᵢ⟩(μᵢ − ξᵢ) − ln⟨e^(−ξᵢzᵢ) + e^((1−ξᵢ)zᵢ)⟩ + H(μᵢ)]",

@@ -29,14 +29,14 @@ def test_the_signal_solves_its_equation():
 
 def test_the_sizes_are_counted():
     system = zoo.system("echo-state-network")
-    network = system.network()
     sizes = system.sizes
+    network = system.network(200)  # a fifth: the eigenvalues of 1,000 units take seconds
     inside = int((network.weight != 0).sum())
-    assert abs(inside - 10_000) < 400  # drawn: 1% of 10⁶, with a deviation of 100
-    assert sum(p.numel() for p in network.parameters()) == sizes.parameters
-    fixed = network.feedback_weight.numel() + network.bias.numel()
-    wanted = (10_000 + fixed + sizes.parameters) / sizes.neurons
-    assert sizes.connections == pytest.approx(wanted)
+    assert abs(inside - 400) < 80  # drawn: 1% of 200², with a deviation of 20
+    assert sum(p.numel() for p in network.parameters()) == 201
+    assert (network.feedback_weight.numel(), network.bias.numel()) == (200, 200)
+    assert sizes.parameters == 1_001
+    assert sizes.connections == pytest.approx((10_000 + 1_000 + 1_000 + 1_001) / sizes.neurons)
 
 
 def test_a_small_network_learns_the_signal_while_it_is_led():

@@ -126,7 +126,7 @@ def section(system: zoo.System, found: Reached | None) -> list[str]:
         "",
         system.idea,
         "",
-        f"The paper's network: {sizes.neurons:,} neurons, {sizes.connections:,.4g} connections "
+        f"{sizes.whose}: {sizes.neurons:,} neurons, {sizes.connections:,.4g} connections "
         f"each, {sizes.parameters:,} parameters, {sizes.operations:,} operations for one example.",
     ]
     if found is None:

@@ -65,15 +65,16 @@ def _list(systems: list[System]) -> None:
         sizes = system.sizes
         table.add_row(
             str(system.number), str(system.year), f"[bold]{system.name}[/]", system.authors,
-            _short(sizes.neurons), _short(sizes.connections), _short(sizes.parameters),
+            ("" if sizes.of_paper else "~ ") + _short(sizes.neurons),
+            _short(sizes.connections), _short(sizes.parameters),
             _short(sizes.operations), system.data, _here(reached.get(system.name)),
             system.paper_result,
         )  # fmt: skip
     console = wide_console()
     console.print(table)
     console.print(
-        "[dim]Sizes are the papers' own; operations are of one example, forward. "
-        "gradatim zoo NAME trains one, with --explain says what was new about it.[/]"
+        "[dim]Sizes are the papers' own (~ of the network here); operations are of one example, "
+        "forward. gradatim zoo NAME trains one, with --explain says what was new about it.[/]"
     )
 
 
@@ -134,7 +135,8 @@ def _explain(system: System, output: str | None) -> None:
     console.print(as_text(system), markup=False, soft_wrap=True)
     sizes = system.sizes
     console.print(
-        f"\n{sizes.neurons:,} neurons, {sizes.connections:,.4g} connections each, "
+        f"\n{sizes.whose}: "
+        f"{sizes.neurons:,} neurons, {sizes.connections:,.4g} connections each, "
         f"{sizes.parameters:,} parameters, {sizes.operations:,} operations for one example"
     )
     console.print(f"The paper's data: {system.paper_data}", markup=False)

@@ -127,7 +127,8 @@ def _points(axis: Any, systems: Sequence[System], values: Sequence[float]) -> No
     """Numbered points; a number steps aside where another stands."""
     placed: list[tuple[float, float]] = []
     for system, value in sorted(zip(systems, values), key=lambda pair: pair[1]):
-        axis.plot(system.year, value, "o", color=BLUE, markersize=5)
+        face = BLUE if system.sizes.of_paper else "white"
+        axis.plot(system.year, value, "o", color=BLUE, markerfacecolor=face, markersize=5)
         x, y = system.year + 0.6, float(np.log10(value))
         span = np.ptp(np.log10(axis.get_ylim()))
         while any(abs(x - a) < 1.6 and abs(y - b) < 0.035 * span for a, b in placed):
@@ -139,4 +140,6 @@ def _points(axis: Any, systems: Sequence[System], values: Sequence[float]) -> No
 def _key(figure: Any, systems: Sequence[System]) -> None:
     """Which number is which system."""
     lines = [f"{s.number}  {s.title} ({s.authors.split(',')[0]} {s.year})" for s in systems]
+    if not all(s.sizes.of_paper for s in systems):
+        lines.append("○  of the network here, not of the paper")
     figure.text(1.01, 0.5, "\n".join(lines), size=8, color=BLUE, va="center", linespacing=1.5)

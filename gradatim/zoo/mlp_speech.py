@@ -356,7 +356,7 @@ def demo(settings: Settings) -> Result:
         "Phonemes of continuous speech in the paper, single digits here: figures do not compare.",
         "The paper measures its parameters on the sound itself; here they are measured on 40 mel "
         "bands, and the pitch is none of them.",
-        "The sizes in the list are those of the network here: the paper's own were not at hand.",
+        "The sizes that are listed are of the network here: the paper's own were not at hand.",
         "Outputs become likelihoods by Bayes' rule; other papers of the authors, of the same year, "
         "model the outputs with Gaussian densities, and train both together.",
     ]
@@ -408,7 +408,7 @@ SYSTEM = System(
         connections=(200 * 397 + 80 * 201) / 280,
         parameters=200 * 397 + 80 * 201,
         operations=2 * (200 * 397 + 80 * 201),
-        examples=None,
+        of_paper=False,
     ),
     data="Free Spoken Digits: 2,700 recordings of six speakers",
     paper_data="TIMIT: continuous speech of many speakers",

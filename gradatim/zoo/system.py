@@ -24,6 +24,8 @@ SCALES = ("full", "tiny")
 class Sizes:
     """How large the network of the paper is: not that of the demonstration.
 
+    Lists, pages and charts say so where `of_paper` is False.
+
     Attributes:
         neurons: units that compute something; inputs are none.
         connections: per neuron, on average: all connections divided by the neurons.
@@ -31,6 +33,8 @@ class Sizes:
         operations: multiplications and additions that one example needs, forward. A multiplication
             with its addition counts as two.
         examples: how many the paper's data set has; None where there is none to count.
+        of_paper: False where the paper's sizes are not known: then they are those of the file's
+            network with its defaults.
     """
 
     neurons: int
@@ -38,6 +42,12 @@ class Sizes:
     parameters: int
     operations: int
     examples: int | None = None
+    of_paper: bool = True
+
+    @property
+    def whose(self) -> str:
+        """What the sizes are those of, for a sentence."""
+        return "The paper's network" if self.of_paper else "The network here (not the paper's)"
 
 
 @dataclass(frozen=True)

@@ -174,3 +174,20 @@ def test_mistakes_are_one_line(only_small, arguments, message, capsys):
     assert main(["zoo", *arguments]) == 2
     err = capsys.readouterr().err
     assert message in err and err.count("\n") == 1
+
+
+def test_sizes_that_are_not_the_paper_s_say_so(monkeypatch, capsys):
+    known = small_system()
+    unknown = small_system(number=2, sizes=Sizes(3, 2.0, 9, 12, of_paper=False))
+    monkeypatch.setattr(zoo, "systems", lambda: [known, unknown])
+    monkeypatch.setattr(zoo, "system", lambda name: unknown)
+    assert main(["zoo"]) == 0
+    assert capsys.readouterr().out.count("~ 3") == 1
+    assert main(["zoo", "small", "--explain"]) == 0
+    assert "The network here (not the paper's): 3 neurons" in capsys.readouterr().out
+    figure = charts.neurons([known, unknown])
+    faces = [
+        line.get_markerfacecolor() for line in figure.axes[0].lines if line.get_marker() == "o"
+    ]
+    assert sorted(face == "white" for face in faces) == [False, True]
+    assert "not of the paper" in figure.texts[0].get_text()

@@ -80,7 +80,7 @@ def page() -> str:
     lines = [
         "# The zoo",
         "",
-        "Twenty systems in sixty years, each with its own learning rule, trained on real data. "
+        "Systems of sixty years, each with its own learning rule, trained on real data. "
         "`gradatim zoo` lists them, `gradatim zoo NAME`",
         "trains one, `gradatim zoo NAME --explain` says what was new about it. `make zoo` runs all "
         "of them and writes this page.",

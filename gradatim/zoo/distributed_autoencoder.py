@@ -292,7 +292,7 @@ def filter_shape(filters: np.ndarray) -> FilterShape:
 
 def best_detector(
     shown: np.ndarray, labels: np.ndarray, hidden: np.ndarray, wanted: np.ndarray
-) -> tuple[float, list[int]]:
+) -> tuple[float, list[int], list[int]]:
     """How well one neuron tells a digit from the nine others, with a threshold and nothing else.
 
     As many examples of the digit as of others count, so that chance is one half. For each digit
@@ -300,9 +300,10 @@ def best_detector(
     on `hidden` with `wanted`.
 
     Returns:
-        The accuracy, a mean over the digits, and the neuron of each digit.
+        The accuracy, a mean over the digits; the neuron of each digit; and its side: 1 where it
+        answers to its digit more than to others, -1 where less.
     """
-    accuracies, neurons = [], []
+    accuracies, neurons, sides = [], [], []
     thresholds = np.quantile(shown, np.linspace(0.02, 0.98, 49), axis=0)  # (thresholds, neurons)
     for digit in range(10):
         own, other = shown[labels == digit], shown[labels != digit]
@@ -313,7 +314,8 @@ def best_detector(
         gap = unseen[wanted == digit].mean() - unseen[wanted != digit].mean()
         accuracies.append(0.5 + side * gap / 2)
         neurons.append(int(neuron))
-    return float(np.mean(accuracies)), neurons
+        sides.append(int(side))
+    return float(np.mean(accuracies)), neurons, sides
 
 
 def digit_network(seed: int, tiny: bool = False) -> DistributedAutoencoder:
@@ -377,15 +379,15 @@ def demo(settings: Settings) -> Result:
     )
     labels, wanted = digits.train_labels[:choose], digits.test_labels[:test]
 
-    def detect(function: Callable[[gd.Tensor], gd.Tensor]) -> tuple[float, list[int]]:
+    def detect(function: Callable[[gd.Tensor], gd.Tensor]) -> tuple[float, list[int], list[int]]:
         shown, hidden = (
             in_parts(function, part).flatten(1).numpy() for part in (images[:choose], unseen)
         )
         return best_detector(shown, labels, hidden, wanted)
 
     network = digit_network(settings.seed, settings.scale == "tiny")
-    pixel, _ = detect(lambda part: part)
-    untrained, _ = detect(network)
+    pixel, *_ = detect(lambda part: part)
+    untrained, *_ = detect(network)
     seen = images
     for number, (part, sparsity) in enumerate(zip(network.stages, (1.0, 3.0)), start=1):
         part.sparsity = sparsity
@@ -394,7 +396,7 @@ def demo(settings: Settings) -> Result:
             report=lambda line, number=number: settings.report(f"digits, stage {number}: {line}"),
         )  # fmt: skip
         seen = in_parts(part, seen)
-    detector, neurons = detect(network)
+    detector, neurons, sides = detect(network)
     settings.report(f"best neurons as digit detectors: {100 * detector:.1f}%")
     measures = [
         Measure(
@@ -421,12 +423,12 @@ def demo(settings: Settings) -> Result:
     figure = None
     if can_draw():
         answers = in_parts(network, unseen).flatten(1).numpy()
-        figure = picture(stage, shape, answers[:, neurons], unseen[:, 0].numpy())
+        figure = picture(stage, shape, sides * answers[:, neurons], unseen[:, 0].numpy())
     return Result(measures, figure, notes, model=network)
 
 
 def picture(stage: Stage, shape: FilterShape, answers: np.ndarray, images: np.ndarray) -> Any:
-    """Filters, those that pass first; and for each digit the images its best neuron likes most."""
+    """Filters, those that pass first; and for each digit the images its best neuron is surest of."""
     figure = new_figure(10, 5)
     left, right = figure.subfigures(1, 2)
     shown = filters_of(stage)[np.argsort(~shape.passes, kind="stable")][:100]
@@ -445,7 +447,7 @@ def picture(stage: Stage, shape: FilterShape, answers: np.ndarray, images: np.nd
             axis.imshow(images[place], cmap="gray_r")
             axis.axis("off")
     right.suptitle(
-        "Test digits that the best neuron for 0, 1, ... 9 answers to most", x=0.01, ha="left",
+        "Test digits that the best neuron for 0, 1, ... 9 is surest of", x=0.01, ha="left",
         size=9, color=INK,
     )  # fmt: skip
     return figure

@@ -94,8 +94,8 @@ def test_the_best_detector_is_found_and_measured_on_unseen_examples():
         values[:, 3] -= 10 * (of == 7)  # one neuron is low for sevens
         return values
 
-    accuracy, neurons = best_detector(answers(labels), labels, answers(wanted), wanted)
-    assert neurons[7] == 3
+    accuracy, neurons, sides = best_detector(answers(labels), labels, answers(wanted), wanted)
+    assert neurons[7] == 3 and sides[7] == -1
     # 7 is told with certainty. For another digit "not a 7" is right for all of its own and wrong
     # for 8 of 9 of the others: ½ + ½ · 1/9.
     assert accuracy == pytest.approx(0.1 + 0.9 * (0.5 + 0.5 / 9), abs=0.02)

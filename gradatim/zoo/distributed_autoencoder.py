@@ -428,7 +428,7 @@ def demo(settings: Settings) -> Result:
 
 
 def picture(stage: Stage, shape: FilterShape, answers: np.ndarray, images: np.ndarray) -> Any:
-    """Filters, those that pass first; and for each digit the images its best neuron is surest of."""
+    """Filters, those that pass first; and the images each digit's best neuron is surest of."""
     figure = new_figure(10, 5)
     left, right = figure.subfigures(1, 2)
     shown = filters_of(stage)[np.argsort(~shape.passes, kind="stable")][:100]

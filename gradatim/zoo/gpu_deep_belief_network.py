@@ -158,7 +158,9 @@ def read_linearly(
     parts = range(0, len(test[0]), 500)
     with gd.no_grad():
         answers = np.concatenate([read(test[0][k : k + 500]).numpy() for k in parts])
-    return float((answers == test[1]).mean())
+    accuracy = float((answers == test[1]).mean())
+    settings.report(f"linear classifier: test accuracy {100 * accuracy:.2f}%")
+    return accuracy
 
 
 def rate(learner: Ascent, v: gd.Tensor, threads: int, steps: int) -> float:

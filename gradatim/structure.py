@@ -17,39 +17,43 @@ TABLES = ("_parameters", "_modules", "_buffers")
 
 
 class _Counted:
-    """The methods of a dict that change it."""
+    """The methods of a dict that change it. Counted is what has been done: who saw the count before
+    has seen the dict before."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        state.structure += 1
         super().__setitem__(key, value)  # type: ignore[misc]
+        state.structure += 1
 
     def __delitem__(self, key: Any) -> None:
-        state.structure += 1
         super().__delitem__(key)  # type: ignore[misc]
+        state.structure += 1
 
     def __ior__(self, other: Any) -> Any:
-        state.structure += 1
-        return super().__ior__(other)  # type: ignore[misc]
+        self.update(other)
+        return self
 
     def pop(self, *args: Any) -> Any:
+        value = super().pop(*args)  # type: ignore[misc]
         state.structure += 1
-        return super().pop(*args)  # type: ignore[misc]
+        return value
 
     def popitem(self) -> tuple[Any, Any]:
+        item: tuple[Any, Any] = super().popitem()  # type: ignore[misc]
         state.structure += 1
-        return super().popitem()  # type: ignore[misc,no-any-return]
+        return item
 
     def setdefault(self, *args: Any) -> Any:
+        value = super().setdefault(*args)  # type: ignore[misc]
         state.structure += 1
-        return super().setdefault(*args)  # type: ignore[misc]
+        return value
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        state.structure += 1
         super().update(*args, **kwargs)  # type: ignore[misc]
+        state.structure += 1
 
     def clear(self) -> None:
-        state.structure += 1
         super().clear()  # type: ignore[misc]
+        state.structure += 1
 
 
 class Table(_Counted, dict[Any, Any]):
@@ -60,7 +64,7 @@ class TableOfTables(_Counted, defaultdict[Any, Any]):
     """A `defaultdict(dict)`, in all but that its changes, and those of what it makes, are
     counted."""
 
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, *args: Any) -> None:  # (copy and pickle give a defaultdict's arguments)
         super().__init__(Table, *args[1:])
 
     @property

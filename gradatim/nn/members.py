@@ -160,9 +160,9 @@ class Members:
                 raise self._refusal(value, "buffer", name, "a Tensor")
             self._buffers[name] = value
         else:
+            super().__setattr__(name, value)
             if name == "training" or name in TABLES:
                 state.structure += 1
-            super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
         for members in (self._parameters, self._buffers, self._modules):

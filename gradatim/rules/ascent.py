@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from gradatim.graph.errors import ArgumentError, DataError
 from gradatim.tensor import Tensor
 
 
-class Ascent:
+class Ascent(ABC):
     """The part that contrastive divergence, persistent chains and mean field learning share: the
     update, and one compiled step.
 
@@ -52,9 +53,9 @@ class Ascent:
     def _parameters(self) -> list[Tensor]:
         return [*self.machine.weights, *self.machine.biases]
 
+    @abstractmethod
     def gradients(self, v: Tensor) -> tuple[list[Tensor], Tensor]:
         """⟨·⟩_data - ⟨·⟩_machine of the weights, then of the biases; and what `step` returns."""
-        raise NotImplementedError
 
     def _update(self, v: Tensor, learning_rate: float, momentum: float) -> Tensor:
         with no_grad():

@@ -1,8 +1,8 @@
 """From a failing program to a small one that fails too.
 
-Three moves, tried as long as one of them keeps the failure: let an inner Node be the only output,
-keep fewer outputs, and cut the graph: a Node becomes a leaf with the value it ought to have. What
-is left is mostly one or two Nodes.
+Four moves, tried as long as one of them keeps the failure: let an inner Node be the only output,
+keep fewer outputs, take the first step of a scan for the whole, and cut the graph: a Node becomes
+a leaf with the value it ought to have. What is left is mostly one or two Nodes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from gradatim.engines import get_engine
 from gradatim.graph import primitives as p
 from gradatim.graph.node import Node, topological
-from gradatim.graph.program import trace
+from gradatim.graph.program import Program, trace
 from tests.engines.case import Case, case_of
 from tests.engines.draw import Draw
 from tests.engines.exact import Reject
@@ -113,6 +113,38 @@ def _cut(case: Case, node: Node) -> Case:
     return _case(rebuilt(found.outputs, {node: content}), case, ())
 
 
+def _first_steps(case: Case) -> Iterator[Callable[[], Case]]:
+    """The body of each scan, with what its first step reads."""
+    found = case.found
+    assert found is not None
+    if case.failure is None:
+        for node in found.order:
+            if node.primitive.name == "scan" and node.params[3]:
+                yield lambda node=node: _first_step(case, node)
+
+
+def _first_step(case: Case, node: Node) -> Case:
+    body, carries, sequences, _, reverse = node.params
+    d = _draw(case)
+    cut = {}
+    for k, (inner, outer) in enumerate(zip(body.inputs, node.inputs)):
+        d.evaluate(outer)
+        content = np.asarray(d.values[outer].array)
+        if carries <= k < carries + sequences:
+            content = content[-1 if reverse else 0]
+        cut[inner] = content.astype(inner.dtype.numpy)
+    outputs = [n for n in dict.fromkeys(body.outputs) if n not in cut]
+    if not outputs:
+        raise Reject("a body that computes nothing")
+    return _case(rebuilt(outputs, cut), case, ())
+
+
+def _size(program: Program) -> int:
+    """How many Nodes there are, those in the bodies of scans too."""
+    bodies = [node.params[0] for node in program.nodes if node.primitive.name == "scan"]
+    return len(program.nodes) + sum(map(_size, bodies))
+
+
 def shrink(case: Case, fails: Callable[[Case], bool], attempts: int = 200) -> Case:
     """The smallest failing case found.
 
@@ -123,7 +155,7 @@ def shrink(case: Case, fails: Callable[[Case], bool], attempts: int = 200) -> Ca
     progress = True
     while progress and attempts > 0:
         progress = False
-        for moves in (_inner_outputs, _fewer_outputs, _cuts):
+        for moves in (_inner_outputs, _fewer_outputs, _first_steps, _cuts):
             for move in moves(case):
                 if attempts <= 0:
                     break
@@ -131,7 +163,7 @@ def shrink(case: Case, fails: Callable[[Case], bool], attempts: int = 200) -> Ca
                     smaller = move()
                 except (Reject, ValueError):
                     continue
-                if len(smaller.program.nodes) >= len(case.program.nodes):
+                if _size(smaller.program) >= _size(case.program):
                     continue
                 attempts -= 1
                 if fails(smaller):

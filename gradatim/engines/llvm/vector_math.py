@@ -1,9 +1,9 @@
 """Vector math: exp, log, tanh and their like as straight-line vector code, float32.
 
 Each function takes and gives a `float` vector of any number of lanes (or a scalar), is right to 2
-ulp at most (erfc to 5) for every argument, denormal ones and results too, and gives NaN,
-infinities and signed zeros as C99 does. No tables, and no branches but the one for huge arguments
-of sin, cos and tan.
+ulp at most (erfc to 5; tan to 2.1 where there is no fused multiply-add) for every argument,
+denormal ones and results too, and gives NaN, infinities and signed zeros as C99 does. No tables,
+and no branches but the one for huge arguments of sin, cos and tan.
 
 The methods are the usual ones: arguments are reduced to a small interval (W. J. Cody and W. Waite,
 *Software Manual for the Elementary Functions*, 1980), where a polynomial of smallest largest error

@@ -149,6 +149,7 @@ def isclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Tensor:
     """Whether `|input - other| <= atol + rtol * |other|`, or both are the same infinity."""
+    need_tensors("isclose", input=input, other=other)
     for bound, number in (("rtol", rtol), ("atol", atol)):
         if not number >= 0:
             raise ArgumentError(f"{bound} must be greater than or equal to zero, but got {number}")

@@ -125,6 +125,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
     The gradient passes where the element is inside, borders included.
     """
+    need_tensors("clamp", input=input)
     if min is None and max is None:
         raise ArgumentError("clamp: At least one of 'min' or 'max' must not be None")
     for name, bound in (("min", min), ("max", max)):
